@@ -1,0 +1,54 @@
+/**
+ * Which tables and columns of the portal's schema mean what. Detected from the schema (`detect-mapping.ts`), overridden
+ * by the mapping file. Only mapped columns are ever read.
+ */
+import type { AuctionStatus } from '../src/auction/row-change.ts';
+
+/** One column as INFORMATION_SCHEMA.COLUMNS describes it. */
+export interface ColumnDefinition {
+  readonly name: string;
+  /** DATA_TYPE, lower case: `int`, `decimal`, `datetime`, `timestamp`, `enum`, … */
+  readonly dataType: string;
+  /** COLUMN_TYPE, for example `decimal(10,2) unsigned`. */
+  readonly columnType: string;
+  /** 0-based place in the table. */
+  readonly ordinal: number;
+  readonly isNullable: boolean;
+  readonly isPrimaryKey: boolean;
+}
+
+export type ItemColumn =
+  | 'itemId'
+  | 'status'
+  | 'currentPrice'
+  | 'endTime'
+  | 'sellerId'
+  | 'highestBidderId'
+  | 'reservePrice'
+  | 'reserveMet';
+export type BidColumn = 'bidId' | 'itemId' | 'bidderId' | 'amount' | 'placedAt';
+export type UserColumn = 'userId' | 'name' | 'status' | 'suspendedUntil';
+export type WatchlistColumn = 'userId' | 'itemId';
+
+export interface MappedTable<Required extends string, Optional extends string = never> {
+  readonly table: string;
+  /** Every column of the table, in order: what a TableMap event is compared with. */
+  readonly definition: readonly ColumnDefinition[];
+  readonly columns: Readonly<Record<Required, ColumnDefinition>> &
+    Readonly<Partial<Record<Optional, ColumnDefinition>>>;
+}
+
+export interface TableMapping {
+  readonly database: string;
+  readonly items: MappedTable<
+    'itemId' | 'status' | 'currentPrice' | 'endTime',
+    'sellerId' | 'highestBidderId' | 'reservePrice' | 'reserveMet'
+  >;
+  readonly bids: MappedTable<'bidId' | 'itemId' | 'bidderId' | 'amount', 'placedAt'>;
+  readonly users: MappedTable<'userId', 'name' | 'status' | 'suspendedUntil'> | null;
+  readonly watchlist: MappedTable<'userId' | 'itemId'> | null;
+  /** A schema's own status words (lower case) → ours. A word that is not here stops the feed by name. */
+  readonly statusWords: ReadonlyMap<string, AuctionStatus>;
+  /** Words of `users.status` (lower case) that may not connect. */
+  readonly bannedWords: ReadonlySet<string>;
+}

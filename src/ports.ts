@@ -1,0 +1,63 @@
+/**
+ * What the shells implement and are handed: the seams between `cdc/`, the core and `server/`. No vendor type here.
+ */
+import type { AuctionView, BookView } from './auction/book.ts';
+import type { DomainEvent } from './auction/domain-event.ts';
+import type { ItemId, UserId } from './auction/ids.ts';
+import type { ErrorCode } from './errors.ts';
+
+/** Epoch ms now; `main.ts` passes `Date.now`, tests what they like. */
+export type Clock = () => number;
+
+/** One documented event name a line plus fields; never row values, tokens or query strings. */
+export interface Log {
+  debug(fields: object, event: string): void;
+  info(fields: object, event: string): void;
+  warn(fields: object, event: string): void;
+  error(fields: object, event: string): void;
+  fatal(fields: object, event: string): void;
+  child(fields: object): Log;
+}
+
+/** Resolves display names that were prefetched for the events being published; null when a user has none. */
+export type NameOf = (userId: UserId) => string | null;
+
+/** The events of one slice of a transaction (or of the clock), handed over in commit order. */
+export interface EventBatch {
+  readonly events: readonly DomainEvent[];
+  readonly nameOf: NameOf;
+  /** Epoch ms of the commit at the source; null for events of the clock. */
+  readonly committedAtMs: number | null;
+}
+
+/** Takes events out. The call is synchronous: when it returns, the hub has taken them all. */
+export interface Publisher {
+  publish(batch: EventBatch): void;
+}
+
+/** Where the line from the database stands. */
+export type FeedState =
+  | { readonly state: 'starting' }
+  | { readonly state: 'connecting'; readonly attempt: number; readonly lastError: string | null }
+  | { readonly state: 'streaming'; readonly packetAtMs: number; readonly committedAtMs: number | null }
+  | { readonly state: 'halted'; readonly code: ErrorCode; readonly reason: string }
+  | { readonly state: 'stopped' };
+
+/** Whether a user may hold a connection. */
+export interface UserStanding {
+  readonly mayConnect: boolean;
+  readonly suspendedUntilMs: number | null;
+}
+
+/** What the sockets side may ask of the database side. Implemented by `cdc/`, injected by `main.ts`. */
+export interface AuctionReads {
+  /** The live book: state as of the last published event, in the same tick. */
+  readonly book: BookView;
+  /** An item that is not in the book, from the table; null when there is no such item. Bounded concurrency inside. */
+  readItem(itemId: ItemId): Promise<AuctionView | null>;
+  /** A user's standing, from cache or table; null when there is no such user or no status is mapped. */
+  readStanding(userId: UserId): Promise<UserStanding | null>;
+  feedState(): FeedState;
+  /** True while the feed's packets are fresh (three heartbeat periods). */
+  isFresh(): boolean;
+}
