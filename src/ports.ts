@@ -33,6 +33,11 @@ export interface EventBatch {
 /** Takes events out. The call is synchronous: when it returns, the hub has taken them all. */
 export interface Publisher {
   publish(batch: EventBatch): void;
+  /**
+   * Continuity with everything published so far is lost (binlogs purged, another server): the book is about to be
+   * loaded afresh. The server closes its clients with 4004. Synchronous, and before any event of the new book.
+   */
+  sourceReset?(reason: string): void;
 }
 
 /** Where the line from the database stands. */
