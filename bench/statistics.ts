@@ -1,0 +1,42 @@
+/** Summaries that the benchmarks print. */
+
+export interface Summary {
+  readonly samples: number;
+  readonly p50: number;
+  readonly p90: number;
+  readonly p99: number;
+  readonly max: number;
+}
+
+/** Nearest-rank percentiles of `values` (any unit), which is sorted in place. */
+export function summarise(values: Float64Array): Summary {
+  values.sort();
+  const rank = (share: number): number =>
+    values[Math.min(values.length - 1, Math.ceil(values.length * share) - 1)] ?? Number.NaN;
+  return {
+    samples: values.length,
+    p50: rank(0.5),
+    p90: rank(0.9),
+    p99: rank(0.99),
+    max: values.at(-1) ?? Number.NaN,
+  };
+}
+
+/** A plain text table; the first row is the heading, numbers are right-aligned. */
+export function table(rows: readonly (readonly string[])[]): string {
+  const widths = (rows[0] ?? []).map((_, column) =>
+    Math.max(...rows.map((row) => row[column]?.length ?? 0)),
+  );
+  const isNumeric = (text: string): boolean => /^[\d.,+-]/.test(text);
+  return rows
+    .map((row) =>
+      row
+        .map((cell, column) => {
+          const width = widths[column] ?? 0;
+          return isNumeric(cell) ? cell.padStart(width) : cell.padEnd(width);
+        })
+        .join('  ')
+        .trimEnd(),
+    )
+    .join('\n');
+}
