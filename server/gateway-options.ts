@@ -1,0 +1,87 @@
+/**
+ * The public face of the sockets side: what `main.ts` hands over and what it gets back.
+ */
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { EncodingContext } from '../src/protocol/server-message.ts';
+import type { AuctionReads, Clock, FeedState, Log, Publisher } from '../src/ports.ts';
+
+/** Everything an operator may set. Bounds and defaults are those of the configuration schema. */
+export interface GatewayOptions {
+  /** Address to bind, for example `0.0.0.0`. */
+  readonly host: string;
+  /** Port to bind; 0 takes a free one. */
+  readonly port: number;
+  /** Only this request path may upgrade (`WS_PATH`); null: any path. */
+  readonly path: string | null;
+  /** Secret of HS256 tokens, as text. */
+  readonly jwt: { readonly secret: string };
+  /** Silence after which a client is pinged; after two such periods it is closed with 4003. Default 25,000. */
+  readonly heartbeatIntervalMs: number;
+  /** Time a v2 client has for its `authenticate` message, and a standing lookup to answer. Default 10,000. */
+  readonly authenticateWithinMs: number;
+  /** Time an HTTP request or upgrade request has to arrive in full. Default 10,000. */
+  readonly handshakeWithinMs: number;
+  /** Largest client message; a larger one closes with 1009. Default 16,384. */
+  readonly messageBytesMax: number;
+  /** Items one connection may watch. Default 200. */
+  readonly subscriptionsMax: number;
+  /** Sustained client messages a second. Default 20. */
+  readonly messagesPerSecondMax: number;
+  /** Messages a quiet client may send at once; as many as it may subscribe to, one by one. Default 200. */
+  readonly messageBurstMax: number;
+  /** Open WebSocket connections; more are refused 503. */
+  readonly connectionsMax: number;
+  /** Unsent bytes past which a client is closed with 4002. Default 1 MiB. */
+  readonly backlogBytesMax: number;
+  /** How long `stop()` waits for clients to leave before it cuts them. Default 5,000. */
+  readonly drainMs: number;
+  readonly bidderNames: EncodingContext['bidderNames'];
+  /** Zone of the wall-clock text sent instead of ISO 8601 (`LEGACY_TIMES=1`); null: ISO 8601 UTC. */
+  readonly legacyTimesZone: EncodingContext['legacyTimesZone'];
+  /** Exact origins that may connect; null: any. A request without an Origin (native apps) is always let through. */
+  readonly allowedOrigins: readonly string[] | null;
+  /** Answers further plain HTTP requests (the demo's files); returns false to leave one alone. */
+  readonly staticRoutes?: (request: IncomingMessage, response: ServerResponse) => boolean;
+}
+
+export interface GatewayDeps {
+  readonly log: Log;
+  readonly now: Clock;
+  readonly reads: AuctionReads;
+  /** Milliseconds to add to our clock to get the database's; `serverTime` on the wire is the database's. */
+  readonly clockOffsetMs: () => number;
+}
+
+/** Counts since start, and what is open now. Plain numbers: the metrics endpoint names them. */
+export interface GatewayStats {
+  readonly connectionsOpen: number;
+  readonly connectionsV2Open: number;
+  readonly usersConnected: number;
+  readonly itemsWatched: number;
+  readonly subscriptionsOpen: number;
+  readonly connectionsAccepted: number;
+  readonly upgradesRefused: number;
+  readonly authenticationsFailed: number;
+  readonly messagesReceived: number;
+  readonly messagesRateLimited: number;
+  readonly eventsPublished: number;
+  readonly framesDelivered: number;
+  readonly bytesDelivered: number;
+  readonly slowClientsClosed: number;
+  readonly heartbeatsLost: number;
+}
+
+/** The server clients talk to. `publish` and `sourceReset` are synchronous; nothing outlives `stop()`. */
+export interface Gateway extends Required<Publisher> {
+  /**
+   * Binds and starts to accept.
+   *
+   * @throws AppError PORT_UNAVAILABLE when the address is taken or may not be bound
+   */
+  listen(): Promise<{ readonly host: string; readonly port: number }>;
+  /** Drains: refuses new clients, closes all with 1012, waits `drainMs` at most. Idempotent. */
+  stop(): Promise<void>;
+  stats(): GatewayStats;
+  /** Told at each change of the feed, so that v2 clients learn of a lost or stale one (`degraded`, `restored`). */
+  feedChanged(state: FeedState): void;
+}
