@@ -1,0 +1,354 @@
+/**
+ * The table of options. Names up to `WS_ENABLED` are the PHP API's own, so that both read one `.env`.
+ */
+import { choice, flag, integer, list, text, type Option } from './option.ts';
+
+/** The secret that the portal's example file ships: known to everyone. */
+export const EXAMPLE_JWT_SECRET = 'your-secret-key-here-change-in-production';
+
+/** Fewer bytes than HS256's own output are guessable (RFC 7518, 3.2). */
+export const JWT_SECRET_BYTES_MIN = 32;
+
+const HOST_KIND = 'host name or address';
+const HOST_MESSAGE = 'must be a host name or an address, without scheme, port or path';
+const PORT_MAX = 65_535;
+
+export const OPTIONS = {
+  DB_HOST: text({
+    section: 'database',
+    text: "The portal's database server. Gavelcast always uses TCP here, also for `localhost`.",
+    kind: HOST_KIND,
+    default: '127.0.0.1',
+    example: '127.0.0.1',
+    test: isHost,
+    message: HOST_MESSAGE,
+  }),
+  DB_PORT: integer({
+    section: 'database',
+    text: 'Its port.',
+    min: 1,
+    max: PORT_MAX,
+    default: 3306,
+  }),
+  DB_NAME: text({
+    section: 'database',
+    text: "The portal's database (schema).",
+    kind: 'name',
+    default: '',
+    defaultText: 'none: required',
+    example: 'auction_portal',
+    isRequired: true,
+    test: (value) => value.length <= 64,
+    message: 'must have at most 64 characters',
+  }),
+  DB_USER: text({
+    section: 'database',
+    text: 'The account. It needs SELECT on the database and the replication rights (docs/database.md); not needed where `SOURCE_USER` is set.',
+    kind: 'name',
+    default: '',
+    defaultText: 'none: required',
+    example: 'auction_user',
+    isRequired: true,
+  }),
+  DB_PASSWORD: text({
+    section: 'database',
+    text: "The account's password. An empty one is taken, with a warning outside development.",
+    kind: 'text',
+    default: '',
+    defaultText: 'empty',
+    example: '…',
+    isSecret: true,
+  }),
+  SOURCE_HOST: text({
+    section: 'database',
+    text: 'Server to read from instead of `DB_HOST`: a replica, for example.',
+    kind: HOST_KIND,
+    default: null,
+    defaultText: '`DB_HOST`',
+    example: 'replica.internal',
+    test: isHost,
+    message: HOST_MESSAGE,
+  }),
+  SOURCE_PORT: integer({
+    section: 'database',
+    text: 'Its port.',
+    min: 1,
+    max: PORT_MAX,
+    default: null,
+    defaultText: '`DB_PORT`',
+    example: '3306',
+  }),
+  SOURCE_USER: text({
+    section: 'database',
+    text: 'Account of our own at the source, instead of `DB_USER`.',
+    kind: 'name',
+    default: null,
+    defaultText: '`DB_USER`',
+    example: 'gavelcast',
+  }),
+  SOURCE_PASSWORD: text({
+    section: 'database',
+    text: 'Its password.',
+    kind: 'text',
+    default: null,
+    defaultText: '`DB_PASSWORD`',
+    example: '…',
+    isSecret: true,
+  }),
+  SOURCE_SOCKET: text({
+    section: 'database',
+    text: 'Unix socket of a server on this machine; host and port are then not used.',
+    kind: 'absolute path',
+    default: null,
+    example: '/run/mysqld/mysqld.sock',
+    test: (value) => value.startsWith('/'),
+    message: 'must be an absolute path',
+  }),
+  SOURCE_TLS: choice({
+    section: 'database',
+    text: 'Encryption to the database. `required`: encrypted, any certificate; `verify-ca`: signed by a known authority; `verify-identity`: and made out to the host name.',
+    words: ['off', 'required', 'verify-ca', 'verify-identity'],
+    default: 'off',
+  }),
+  SOURCE_TLS_CA: text({
+    section: 'database',
+    text: "PEM file of the authority that signed the server's certificate.",
+    kind: 'path',
+    default: null,
+    defaultText: "the system's authorities",
+    example: '/etc/ssl/mysql-ca.pem',
+  }),
+  DB_TIMEZONE: text({
+    section: 'database',
+    text: 'Time zone of the wall-clock times in DATETIME columns: the one that the PHP API sets on its sessions, if it sets one.',
+    kind: 'zone name or offset',
+    default: null,
+    defaultText: "the server's",
+    example: 'Europe/Berlin',
+    test: isTimeZone,
+    message: 'must be a zone name such as Europe/Berlin, or an offset such as +02:00',
+  }),
+  MAPPING_FILE: text({
+    section: 'database',
+    text: 'JSON file that says which tables, columns and status words mean what, where they cannot be detected.',
+    kind: 'path',
+    default: null,
+    defaultText: 'none: detected from the schema',
+    example: '/etc/gavelcast/mapping.json',
+  }),
+  SERVER_ID: integer({
+    section: 'binlog',
+    text: 'Our id among the replicas of the source; no two may share one.',
+    min: 1,
+    max: 4_294_967_295,
+    default: null,
+    defaultText: 'derived, and checked to be free',
+    example: '727401',
+  }),
+  ON_POSITION_LOST: choice({
+    section: 'binlog',
+    text: 'When the source refuses our position: `resync` loads a fresh book and tells clients to drop their state (4004); `halt` stops and waits for an operator.',
+    words: ['resync', 'halt'],
+    default: 'resync',
+  }),
+  SOURCE_HEARTBEAT_MS: integer({
+    section: 'binlog',
+    text: 'How often an idle source is asked to give a sign of life; after three silent periods the connection counts as dead.',
+    unit: 'ms',
+    min: 100,
+    max: 60_000,
+    default: 1000,
+  }),
+  QUEUE_BYTES: integer({
+    section: 'binlog',
+    text: 'Decoded row changes that may wait inside before reading from the source pauses.',
+    unit: 'bytes',
+    min: 65_536,
+    max: 4_294_967_296,
+    default: 16_777_216,
+  }),
+  NAME_CACHE_SIZE: integer({
+    section: 'binlog',
+    text: 'Display names of users that are kept in memory.',
+    unit: 'users',
+    min: 100,
+    max: 10_000_000,
+    default: 100_000,
+  }),
+  APP_ENV: text({
+    section: 'tokens',
+    text: '`development` allows the example secret, an empty one and short ones. Anything else is production.',
+    kind: 'name',
+    default: 'production',
+    example: 'production',
+  }),
+  JWT_SECRET: text({
+    section: 'tokens',
+    text: 'The secret that the PHP API signs its tokens with (HS256). Outside development the example secret, an empty one and one under 32 bytes are refused.',
+    kind: 'text',
+    default: '',
+    defaultText: 'none: required outside development',
+    example: '…',
+    isSecret: true,
+  }),
+  ALLOW_WEAK_JWT_SECRET: flag({
+    section: 'tokens',
+    text: '`1` takes a `JWT_SECRET` under 32 bytes outside development, with a warning, until it can be changed.',
+    default: false,
+    digits: true,
+  }),
+  JWT_EXPIRES_IN: text({
+    section: 'tokens',
+    text: "Lifetime of the PHP API's tokens. Not used: each token says itself when it expires.",
+    kind: 'anything',
+    default: null,
+    defaultText: 'not used',
+    example: '604800',
+  }),
+  WS_HOST: text({
+    section: 'server',
+    text: 'Address to listen on; `127.0.0.1` behind a proxy on the same machine.',
+    kind: HOST_KIND,
+    default: '0.0.0.0',
+    example: '0.0.0.0',
+    test: isHost,
+    message: HOST_MESSAGE,
+  }),
+  WS_PORT: integer({
+    section: 'server',
+    text: 'Port to listen on; `0` takes a free one.',
+    min: 0,
+    max: PORT_MAX,
+    default: 8080,
+  }),
+  WS_ENABLED: flag({
+    section: 'server',
+    text: '`false`: `serve` says so and exits 0.',
+    default: true,
+  }),
+  WS_PATH: text({
+    section: 'server',
+    text: 'The one path on which WebSocket connections are accepted.',
+    kind: 'path',
+    default: null,
+    defaultText: 'any',
+    example: '/ws',
+    test: (value) => /^\/[^\s?#]*$/.test(value),
+    message: 'must start with / and hold no query',
+  }),
+  ALLOWED_ORIGINS: list({
+    section: 'server',
+    text: 'Origins of web pages that may connect. A first label `*` stands for any one: `https://*.example.com`. Clients without an Origin header (apps) are always let in.',
+    kind: 'origins, separated by commas',
+    defaultText: 'any',
+    example: 'https://example.com,https://*.example.com',
+    test: isOriginPattern,
+    message: 'must list origins such as https://example.com: scheme and host, no path',
+  }),
+  HEARTBEAT_SECONDS: integer({
+    section: 'server',
+    text: 'How often a silent connection is pinged; one that does not answer by the next ping is closed (4003).',
+    unit: 's',
+    min: 1,
+    max: 300,
+    default: 25,
+  }),
+  DRAIN_SECONDS: integer({
+    section: 'server',
+    text: 'Time to hand out what is owed and to close every connection on SIGTERM.',
+    unit: 's',
+    min: 0,
+    max: 600,
+    default: 5,
+  }),
+  BIDDER_NAMES: choice({
+    section: 'messages',
+    text: 'Names in messages: `full`, `masked` (`B***b`), or `none` (null).',
+    words: ['full', 'masked', 'none'],
+    default: 'full',
+  }),
+  LEGACY_TIMES: flag({
+    section: 'messages',
+    text: "`1` sends times as the old server did: the database's wall-clock text instead of ISO 8601 UTC.",
+    default: false,
+    digits: true,
+  }),
+  MAX_CONNECTIONS: integer({
+    section: 'limits',
+    text: 'Connections at once; more are refused with 503 before the upgrade.',
+    unit: 'connections',
+    min: 1,
+    max: 1_000_000,
+    default: 50_000,
+  }),
+  MAX_SUBSCRIPTIONS: integer({
+    section: 'limits',
+    text: 'Items that one connection may watch.',
+    unit: 'items',
+    min: 1,
+    max: 100_000,
+    default: 500,
+  }),
+  MAX_MESSAGE_BYTES: integer({
+    section: 'limits',
+    text: 'Largest message of a client; a larger one closes its connection (1009).',
+    unit: 'bytes',
+    min: 256,
+    max: 16_777_216,
+    default: 16_384,
+  }),
+  MESSAGES_PER_SECOND: integer({
+    section: 'limits',
+    text: 'Messages that one client may send, on average.',
+    unit: 'messages/s',
+    min: 1,
+    max: 10_000,
+    default: 20,
+  }),
+  LOG_LEVEL: choice({
+    section: 'log',
+    text: 'Least severe lines that are written.',
+    words: ['debug', 'info', 'warn', 'error', 'fatal'],
+    default: 'info',
+  }),
+  LOG_FORMAT: choice({
+    section: 'log',
+    text: '`json`: one object a line; `pretty`: for people; `auto`: pretty on a terminal.',
+    words: ['auto', 'json', 'pretty'],
+    default: 'auto',
+  }),
+} as const satisfies Record<string, Option<unknown>>;
+
+export type OptionName = keyof typeof OPTIONS;
+
+/** Every option parsed, under its name in the environment. */
+export type Settings = {
+  readonly [N in OptionName]: (typeof OPTIONS)[N] extends Option<infer T> ? T : never;
+};
+
+/** True for a name in the table. */
+export function isOptionName(name: string): name is OptionName {
+  return Object.hasOwn(OPTIONS, name);
+}
+
+function isHost(value: string): boolean {
+  if (/^[\dA-Fa-f:.]*:[\dA-Fa-f:.]*:[\dA-Fa-f:.]*$/.test(value)) return true; // IPv6
+  return value.length <= 253 && /^[A-Za-z\d_](?:[A-Za-z\d_.-]*[A-Za-z\d_.])?$/.test(value);
+}
+
+function isTimeZone(value: string): boolean {
+  if (/^[+-](?:0\d|1[0-4]):[0-5]\d$/.test(value)) return true;
+  if (!/^[A-Za-z]/.test(value)) return false;
+  try {
+    new Intl.DateTimeFormat('en', { timeZone: value });
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function isOriginPattern(value: string): boolean {
+  return /^[a-z][a-z\d+.-]*:\/\/(?:\*\.)?(?:[a-z\d_-]+(?:\.[a-z\d_-]+)*|\[[\da-f:.]+\])(?::\d{1,5})?$/i.test(
+    value,
+  );
+}
