@@ -1,0 +1,45 @@
+import { availableParallelism } from 'node:os';
+import { defineConfig } from 'vitest/config';
+import type { TestProjectInlineConfiguration } from 'vitest/config';
+
+type ProjectConfig = NonNullable<TestProjectInlineConfiguration['test']>;
+
+const EXCLUDE = ['**/node_modules/**', '**/dist/**'];
+
+/** Each database suite runs a server of its own; more than two at once only make each other slow on small machines. */
+const DATABASE_WORKERS = Math.max(1, Math.min(2, availableParallelism() - 1));
+
+const databaseSuite: ProjectConfig = {
+  globalSetup: ['test/support/database-setup.ts'],
+  maxWorkers: DATABASE_WORKERS,
+  exclude: EXCLUDE,
+  testTimeout: 60_000,
+  hookTimeout: 180_000,
+};
+
+export default defineConfig({
+  test: {
+    retry: 0,
+    passWithNoTests: false,
+    coverage: { include: ['src/**', 'cdc/**', 'server/**', 'client/**'] },
+    projects: [
+      {
+        test: {
+          name: 'unit',
+          include: ['test/**/*.test.ts'],
+          exclude: [...EXCLUDE, 'test/**/*.db.test.ts', 'test/**/*.e2e.test.ts', 'test/guards/**'],
+        },
+      },
+      {
+        test: {
+          name: 'guards',
+          include: ['test/guards/**/*.test.ts'],
+          exclude: EXCLUDE,
+          testTimeout: 60_000,
+        },
+      },
+      { test: { ...databaseSuite, name: 'db', include: ['test/**/*.db.test.ts'] } },
+      { test: { ...databaseSuite, name: 'e2e', include: ['test/**/*.e2e.test.ts'] } },
+    ],
+  },
+});
