@@ -165,7 +165,7 @@ export const OPTIONS = {
     unit: 'bytes',
     min: 65_536,
     max: 4_294_967_296,
-    default: 16_777_216,
+    default: 67_108_864,
   }),
   NAME_CACHE_SIZE: integer({
     section: 'binlog',
@@ -238,16 +238,16 @@ export const OPTIONS = {
   }),
   ALLOWED_ORIGINS: list({
     section: 'server',
-    text: 'Origins of web pages that may connect. A first label `*` stands for any one: `https://*.example.com`. Clients without an Origin header (apps) are always let in.',
+    text: 'Origins of web pages that may connect. Clients without an Origin header (apps) are always let in.',
     kind: 'origins, separated by commas',
     defaultText: 'any',
-    example: 'https://example.com,https://*.example.com',
-    test: isOriginPattern,
+    example: 'https://example.com,https://www.example.com',
+    test: isOrigin,
     message: 'must list origins such as https://example.com: scheme and host, no path',
   }),
   HEARTBEAT_SECONDS: integer({
     section: 'server',
-    text: 'How often a silent connection is pinged; one that does not answer by the next ping is closed (4003).',
+    text: 'Silence after which a client is pinged; after two such periods its connection is closed (4003).',
     unit: 's',
     min: 1,
     max: 300,
@@ -287,7 +287,7 @@ export const OPTIONS = {
     unit: 'items',
     min: 1,
     max: 100_000,
-    default: 500,
+    default: 200,
   }),
   MAX_MESSAGE_BYTES: integer({
     section: 'limits',
@@ -299,7 +299,7 @@ export const OPTIONS = {
   }),
   MESSAGES_PER_SECOND: integer({
     section: 'limits',
-    text: 'Messages that one client may send, on average.',
+    text: 'Messages that one client may send, on average; as many as `MAX_SUBSCRIPTIONS` at once.',
     unit: 'messages/s',
     min: 1,
     max: 10_000,
@@ -347,8 +347,8 @@ function isTimeZone(value: string): boolean {
   }
 }
 
-function isOriginPattern(value: string): boolean {
-  return /^[a-z][a-z\d+.-]*:\/\/(?:\*\.)?(?:[a-z\d_-]+(?:\.[a-z\d_-]+)*|\[[\da-f:.]+\])(?::\d{1,5})?$/i.test(
+function isOrigin(value: string): boolean {
+  return /^[a-z][a-z\d+.-]*:\/\/(?:[a-z\d_-]+(?:\.[a-z\d_-]+)*|\[[\da-f:.]+\])(?::\d{1,5})?$/i.test(
     value,
   );
 }

@@ -2,33 +2,17 @@
  * Environment text to typed configuration. Pure: what files and the real environment hold is collected by
  * `env-file.ts`. All faults are reported at once, each with its fix; the value of a secret is never repeated.
  */
+import { isOptionName, OPTIONS, type OptionName, type Settings } from './config-options.ts';
+import type { ConfigProblem, ConfigWarning, Environment } from './config-problem.ts';
 import {
-  EXAMPLE_JWT_SECRET,
-  isOptionName,
-  JWT_SECRET_BYTES_MIN,
-  OPTIONS,
-  type OptionName,
-  type Settings,
-} from './config-options.ts';
+  conflicts,
+  isDevelopment,
+  judgePassword,
+  judgeSecret,
+  misspellings,
+  sourcePassword,
+} from './config-rules.ts';
 import type { Option } from './option.ts';
-
-/** Variables by name, as `process.env` or a parsed `.env` has them. */
-export type Environment = Readonly<Record<string, string | undefined>>;
-
-/** What must be mended before the program can start. */
-export interface ConfigProblem {
-  readonly name: string;
-  /** Completes the sentence `NAME …`. */
-  readonly problem: string;
-  /** What to write, and where. */
-  readonly fix: string;
-}
-
-/** What the operator should know, though the program can start. */
-export interface ConfigWarning {
-  readonly name: string;
-  readonly warning: string;
-}
 
 /** How to reach the source. */
 export interface SourceConfig {
@@ -61,8 +45,8 @@ export interface ServerConfig {
   readonly host: string;
   readonly port: number;
   readonly path: string | null;
-  /** Empty: any origin. */
-  readonly allowedOrigins: readonly string[];
+  /** Null: any origin. */
+  readonly allowedOrigins: readonly string[] | null;
   readonly heartbeatMs: number;
   readonly drainMs: number;
   readonly maxConnections: number;
@@ -201,60 +185,6 @@ function partOf(option: Option<unknown>): Part | null {
   }
 }
 
-function judgeSecret(
-  settings: Settings,
-  problems: ConfigProblem[],
-  warnings: ConfigWarning[],
-): void {
-  const name = 'JWT_SECRET';
-  const secret = settings.JWT_SECRET;
-  const weakness = weaknessOf(secret);
-  if (weakness === null) return;
-  const isShort = secret !== '' && secret !== EXAMPLE_JWT_SECRET;
-  if (isDevelopment(settings) || (isShort && settings.ALLOW_WEAK_JWT_SECRET)) {
-    warnings.push({ name, warning: `${weakness}: anyone may guess it and mint tokens` });
-    return;
-  }
-  const change = 'give the PHP API and Gavelcast the same random one (openssl rand -base64 48)';
-  const meanwhile = isShort ? '; ALLOW_WEAK_JWT_SECRET=1 takes it meanwhile' : '';
-  const fix = `${change}${meanwhile}; APP_ENV=development takes any`;
-  problems.push({ name, problem: weakness, fix });
-}
-
-function weaknessOf(secret: string): string | null {
-  if (secret === '') return 'is empty';
-  if (secret === EXAMPLE_JWT_SECRET) return 'is the one from the example file';
-  const bytes = new TextEncoder().encode(secret).length;
-  const least = JWT_SECRET_BYTES_MIN.toString();
-  return bytes < JWT_SECRET_BYTES_MIN ? `has fewer than ${least} bytes` : null;
-}
-
-function judgePassword(settings: Settings, warnings: ConfigWarning[]): void {
-  const name = settings.SOURCE_USER === null ? 'DB_PASSWORD' : 'SOURCE_PASSWORD';
-  if (sourcePassword(settings) !== '' || isDevelopment(settings)) return;
-  warnings.push({ name, warning: 'is empty: the database lets anyone in who reaches it' });
-}
-
-function conflicts(settings: Settings): ConfigWarning[] {
-  const warnings: ConfigWarning[] = [];
-  if (settings.SOURCE_SOCKET !== null && settings.SOURCE_HOST !== null) {
-    warnings.push({ name: 'SOURCE_HOST', warning: 'is not used, because SOURCE_SOCKET is set' });
-  }
-  if (settings.SOURCE_TLS_CA !== null && !settings.SOURCE_TLS.startsWith('verify')) {
-    const warning = `is not used, because SOURCE_TLS=${settings.SOURCE_TLS} verifies nothing`;
-    warnings.push({ name: 'SOURCE_TLS_CA', warning });
-  }
-  return warnings;
-}
-
-function isDevelopment(settings: Settings): boolean {
-  return settings.APP_ENV === 'development';
-}
-
-function sourcePassword(settings: Settings): string {
-  return settings.SOURCE_PASSWORD ?? settings.DB_PASSWORD;
-}
-
 function assemble(settings: Settings): Config {
   return {
     isEnabled: settings.WS_ENABLED,
@@ -280,7 +210,7 @@ function assemble(settings: Settings): Config {
       host: settings.WS_HOST,
       port: settings.WS_PORT,
       path: settings.WS_PATH,
-      allowedOrigins: settings.ALLOWED_ORIGINS,
+      allowedOrigins: settings.ALLOWED_ORIGINS.length === 0 ? null : settings.ALLOWED_ORIGINS,
       heartbeatMs: settings.HEARTBEAT_SECONDS * 1000,
       drainMs: settings.DRAIN_SECONDS * 1000,
       maxConnections: settings.MAX_CONNECTIONS,
@@ -308,36 +238,4 @@ function show(value: Settings[OptionName], option: Option<unknown>): string {
   if (value === null || value === '') return '';
   if (option.isSecret) return '(set)';
   return Array.isArray(value) ? value.join(',') : String(value);
-}
-
-/** Names that are one slip of the finger away from ours. All others are the PHP side's business. */
-function misspellings(env: Environment): ConfigWarning[] {
-  const warnings: ConfigWarning[] = [];
-  const ours = Object.keys(OPTIONS);
-  const isOurs = (name: string): boolean =>
-    isOptionName(name.endsWith('_FILE') ? name.slice(0, -'_FILE'.length) : name) ||
-    isOptionName(name);
-  for (const name of Object.keys(env)) {
-    if (isOurs(name)) continue;
-    const meant = ours.find((own) => isOneSlipAway(name, own));
-    if (meant !== undefined)
-      warnings.push({ name, warning: `is not known; did you mean ${meant}?` });
-  }
-  return warnings;
-}
-
-/** One letter more, less, other, or two neighbours swapped. */
-function isOneSlipAway(a: string, b: string): boolean {
-  let start = 0;
-  while (start < a.length && start < b.length && a[start] === b[start]) start += 1;
-  const restA = a.slice(start);
-  const restB = b.slice(start);
-  const isOther = restA.slice(1) === restB.slice(1);
-  const isMoreOrLess = restA.slice(1) === restB || restA === restB.slice(1);
-  const isSwapped =
-    restA.length > 1 &&
-    restA[0] === restB[1] &&
-    restA[1] === restB[0] &&
-    restA.slice(2) === restB.slice(2);
-  return a !== b && (isOther || isMoreOrLess || isSwapped);
 }

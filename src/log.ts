@@ -1,0 +1,101 @@
+/**
+ * The log: pino behind the `Log` port. JSON lines for machines, aligned and coloured lines for a terminal. A line is an
+ * event name (`msg`) plus fields; `text`, where given, is the same as a sentence for people.
+ */
+import { pino, type DestinationStream } from 'pino';
+import { prettyFactory } from 'pino-pretty';
+
+import type { LogConfig } from './config.ts';
+import type { Log } from './ports.ts';
+
+/** The log and the way to get its last lines out. */
+export interface LogHandle {
+  readonly log: Log;
+  /** Writes what is still buffered, at once. Call before the process ends. */
+  flush(): void;
+}
+
+/** Where lines go: a file descriptor of this process, or anything that takes text (tests). */
+export type LogTarget =
+  | { readonly fd: 1 | 2; readonly isTerminal: boolean }
+  | { readonly isTerminal: boolean; write(line: string): void };
+
+/** Bytes of lines that may wait for a reader that has stalled; further lines are dropped rather than kept. */
+const PENDING_BYTES_MAX = 8 * 1024 * 1024;
+
+const CENSORED = '(hidden)';
+
+/** Fields that would carry a secret if somebody logged them by mistake, at the top and one level down. */
+const SECRET_FIELDS = ['password', 'secret', 'token', 'authorization', 'cookie', 'passwd', 'jwt'];
+
+/** Builds the log. `auto` is pretty on a terminal and JSON elsewhere. */
+export function createLog(
+  config: LogConfig,
+  target: LogTarget,
+  options: { readonly colour?: boolean } = {},
+): LogHandle {
+  const isPretty = config.format === 'pretty' || (config.format === 'auto' && target.isTerminal);
+  const { stream, flush } = openTarget(target);
+  const destination = isPretty ? prettyStream(stream, options.colour ?? target.isTerminal) : stream;
+  const log = pino(
+    {
+      level: config.level,
+      base: null,
+      timestamp: pino.stdTimeFunctions.isoTime,
+      formatters: { level: (label) => ({ level: label }) },
+      serializers: { err: describeError, error: describeError },
+      redact: {
+        paths: SECRET_FIELDS.flatMap((field) => [field, `*.${field}`]),
+        censor: CENSORED,
+      },
+    },
+    destination,
+  );
+  return { log, flush };
+}
+
+function openTarget(target: LogTarget): { stream: DestinationStream; flush: () => void } {
+  if (!('fd' in target)) return { stream: target, flush: () => undefined };
+  // Asynchronous: a stalled reader of our output must not stall the event loop.
+  const stream = pino.destination({ dest: target.fd, sync: false, maxLength: PENDING_BYTES_MAX });
+  // A closed pipe has nobody left to tell; the command decides what that means for it.
+  stream.on('error', () => undefined);
+  const flush = (): void => {
+    try {
+      stream.flushSync();
+    } catch {
+      // Not open yet, or closed already: nothing can be written.
+    }
+  };
+  return { stream, flush };
+}
+
+function prettyStream(stream: DestinationStream, colour: boolean): DestinationStream {
+  const print = prettyFactory({
+    colorize: colour,
+    translateTime: 'SYS:HH:MM:ss.l',
+    ignore: 'text',
+    singleLine: true,
+    messageFormat: (line, messageKey) => {
+      const text = line['text'] ?? line[messageKey];
+      return typeof text === 'string' ? text : '';
+    },
+  });
+  return {
+    write: (line) => {
+      stream.write(print(line));
+    },
+  };
+}
+
+/** What may be said of an error: vendors hang statements, hosts and packets on theirs. */
+function describeError(error: unknown): unknown {
+  if (!(error instanceof Error)) return typeof error === 'string' ? error : typeof error;
+  return {
+    type: error.name,
+    ...('code' in error && { code: error.code }),
+    message: error.message,
+    stack: error.stack,
+    ...(error.cause !== undefined && { cause: describeError(error.cause) }),
+  };
+}
