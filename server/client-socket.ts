@@ -1,0 +1,88 @@
+/**
+ * One client's WebSocket, and the one place where frames meet the wire.
+ *
+ * `ws` does the handshake, parses what comes in and runs the closing handshake. What goes out is whole frames that we
+ * build once for all, written straight to the socket Node's HTTP server handed over. That is sound because compression
+ * is never negotiated: then `ws` itself hands each of its own frames (pong, close) to the same socket whole and at
+ * once, so frames never interleave. test/server/client-socket.test.ts reads the raw bytes to prove it.
+ */
+import type { Socket } from 'node:net';
+import { WebSocket, type RawData } from 'ws';
+import { PING_FRAME } from './frame.ts';
+
+/** Unsent bytes past which pings are not answered: a client that does not read may not make us hoard pongs. */
+const PONG_BACKLOG_BYTES_MAX = 65_536;
+
+/** Whoever is told what happens to a socket. */
+export interface SocketOwner {
+  textReceived(text: string): void;
+  binaryReceived(): void;
+  /** Last word: nothing follows. `code` is 1006 where no close frame came. */
+  socketClosed(code: number): void;
+}
+
+export class ClientSocket extends WebSocket {
+  #owner: SocketOwner | null = null;
+  #wire: Socket | null = null;
+
+  /** Ties the socket to its owner. Call at once, in the callback of the upgrade. */
+  attach(owner: SocketOwner, wire: Socket): void {
+    if (this.extensions !== '') throw new Error('frames are written uncompressed');
+    this.#owner = owner;
+    this.#wire = wire;
+    this.on('message', onMessage);
+    this.on('ping', onPing);
+    this.on('error', onError);
+    this.on('close', onClose);
+  }
+
+  get owner(): SocketOwner | null {
+    return this.#owner;
+  }
+
+  /** Bytes handed over and not yet taken by the kernel. */
+  get backlogBytes(): number {
+    return this.#wire?.writableLength ?? 0;
+  }
+
+  /** Bytes ever received: whoever sends anything is alive. */
+  get receivedBytes(): number {
+    return this.#wire?.bytesRead ?? 0;
+  }
+
+  get isOpen(): boolean {
+    return this.readyState === WebSocket.OPEN;
+  }
+
+  /** Writes whole frames in one go; after the close frame nothing more is written. */
+  writeFrames(frames: Buffer): void {
+    if (this.isOpen) this.#wire?.write(frames);
+  }
+
+  /** Writes an empty ping. */
+  writePing(): void {
+    this.writeFrames(PING_FRAME);
+  }
+}
+
+// Shared by all clients, so that none costs a closure.
+
+function onMessage(this: WebSocket, data: RawData, isBinary: boolean): void {
+  if (!(this instanceof ClientSocket)) return;
+  if (isBinary) this.owner?.binaryReceived();
+  else if (Buffer.isBuffer(data)) this.owner?.textReceived(data.toString('utf8'));
+}
+
+function onPing(this: WebSocket, data: Buffer): void {
+  if (!(this instanceof ClientSocket)) return;
+  if (this.isOpen && this.backlogBytes <= PONG_BACKLOG_BYTES_MAX) this.pong(data);
+}
+
+/** A broken frame or a reset; `ws` closes with the right code by itself, and `close` follows. */
+function onError(this: WebSocket): void {
+  // Nothing to add: the close code tells.
+}
+
+function onClose(this: WebSocket, code: number): void {
+  if (this instanceof ClientSocket) this.owner?.socketClosed(code);
+}

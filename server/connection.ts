@@ -1,0 +1,180 @@
+/**
+ * One client: who it is, what it watches, what it is owed. Decisions are taken elsewhere; this keeps the facts
+ * straight and the order of what leaves.
+ */
+import type { ItemId, UserId } from '../src/auction/ids.ts';
+import type { CloseCode } from '../src/protocol/close-code.ts';
+import type { ClientSocket, SocketOwner } from './client-socket.ts';
+import { textFrame } from './frame.ts';
+import type { RateBucket } from './rate-bucket.ts';
+import type { Swept } from './sweeper.ts';
+import type { BatchNode, BatchRecipient, TurnBatch } from './turn-batch.ts';
+
+/**
+ * - `unauthenticated`: a v2 client that may still send its token as its first message.
+ * - `checking`: the token is good, the user's standing is being read; nothing is delivered yet.
+ * - `admitted`: live.
+ * - `closing`: a close frame was sent or the socket is gone; nothing is delivered any more.
+ */
+export type Stage = 'unauthenticated' | 'checking' | 'admitted' | 'closing';
+
+/** Who a verified token says it is. */
+export interface Identity {
+  readonly userId: UserId;
+  readonly expiresAtMs: number;
+}
+
+/** What all connections share: one object for all of them. */
+export interface ConnectionHost {
+  readonly batch: TurnBatch;
+  /** Unsent bytes past which a client is closed with 4002. */
+  readonly backlogBytesMax: number;
+  received(connection: Connection, text: string): void;
+  /** The connection takes no further part in anything; called once, before its close frame is written. */
+  leaving(connection: Connection): void;
+  /** Its socket is gone; called once, after `leaving`. */
+  gone(connection: Connection): void;
+  wrote(frames: number, bytes: number): void;
+  /** A client was found too slow, just before it is closed. */
+  tooSlow(connection: Connection): void;
+}
+
+export interface ConnectionSetup {
+  readonly socket: ClientSocket;
+  readonly isV2: boolean;
+  readonly bucket: RateBucket;
+}
+
+export class Connection implements BatchRecipient, SocketOwner, Swept {
+  readonly isV2: boolean;
+  readonly bucket: RateBucket;
+  /** Items it watches; changed by the hub alone, which keeps both directions equal. */
+  readonly items = new Set<ItemId>();
+  /** Messages that wait because one before them is still being answered; null while there are none. */
+  waiting: string[] | null = null;
+  /** True while a message is being answered that had to ask the database. */
+  isBusy = false;
+  /** True once `token_expiring` was sent for the present token. */
+  isExpiryAnnounced = false;
+  deadlineAtMs: number | null = null;
+  sweepLane: number | null = null;
+  /** Managed by the turn's batch. */
+  batch: BatchNode | null = null;
+  readonly #host: ConnectionHost;
+  readonly #socket: ClientSocket;
+  #stage: Stage = 'unauthenticated';
+  #identity: Identity | null = null;
+  #receivedBytesSeen = 0;
+  #silentPeriods = 0;
+
+  constructor(host: ConnectionHost, { socket, isV2, bucket }: ConnectionSetup) {
+    this.#host = host;
+    this.#socket = socket;
+    this.isV2 = isV2;
+    this.bucket = bucket;
+  }
+
+  get stage(): Stage {
+    return this.#stage;
+  }
+
+  get isClosing(): boolean {
+    return this.#stage === 'closing';
+  }
+
+  get isAdmitted(): boolean {
+    return this.#stage === 'admitted';
+  }
+
+  get identity(): Identity | null {
+    return this.#identity;
+  }
+
+  get userId(): UserId | null {
+    return this.#identity?.userId ?? null;
+  }
+
+  /** Takes on (or renews) who the client is. The hub must know the user before this is called twice. */
+  identify(identity: Identity): void {
+    this.#identity = identity;
+    this.isExpiryAnnounced = false;
+  }
+
+  /** Moves on to `checking` or `admitted`; a closing connection stays closing. */
+  enter(stage: 'checking' | 'admitted'): void {
+    if (this.#stage !== 'closing') this.#stage = stage;
+  }
+
+  /** Owes the client a frame that others may be owed too. */
+  deliver(frame: Buffer): void {
+    if (this.#stage === 'admitted') this.#host.batch.append(this, frame);
+  }
+
+  /** Owes the client a message of its own, in order with everything delivered before. */
+  send(text: string): void {
+    if (this.#stage !== 'closing') this.#host.batch.appendPrivate(this, textFrame(text));
+  }
+
+  /** Writes what the turn owes; the place where a slow client is found (its backlog, not its heartbeat). */
+  write(bytes: Buffer, frames: number): void {
+    if (!this.#socket.isOpen) return;
+    this.#socket.writeFrames(bytes);
+    this.#host.wrote(frames, bytes.length);
+    if (this.#stage !== 'closing' && this.#socket.backlogBytes > this.#host.backlogBytesMax) {
+      this.#host.tooSlow(this);
+    }
+  }
+
+  /** Sends what is owed, then the close frame; `ws` cuts the socket if the client does not answer it. Idempotent. */
+  close(code: CloseCode, reason: string): void {
+    if (this.#stage === 'closing') return;
+    this.#leave();
+    this.#host.batch.flushOne(this);
+    this.#socket.close(code, reason);
+  }
+
+  /** Cuts the socket without a word. */
+  terminate(): void {
+    this.#socket.terminate();
+  }
+
+  /** Stops reading from the client until {@link resumeReading}; a bounded rest of what was read may still arrive. */
+  pauseReading(): void {
+    this.#socket.pause();
+  }
+
+  resumeReading(): void {
+    this.#socket.resume();
+  }
+
+  /** Pings, unless the client has been silent for two periods: then false. To be called once a period. */
+  beat(): boolean {
+    const received = this.#socket.receivedBytes;
+    this.#silentPeriods = received === this.#receivedBytesSeen ? this.#silentPeriods + 1 : 0;
+    this.#receivedBytesSeen = received;
+    if (this.#silentPeriods >= 2) return false;
+    this.#socket.writePing();
+    return true;
+  }
+
+  textReceived(text: string): void {
+    if (this.#stage !== 'closing') this.#host.received(this, text);
+  }
+
+  binaryReceived(): void {
+    this.close(1003, 'text frames only');
+  }
+
+  socketClosed(): void {
+    this.#leave();
+    this.#host.gone(this);
+  }
+
+  #leave(): void {
+    if (this.#stage === 'closing') return;
+    this.#stage = 'closing';
+    this.deadlineAtMs = null;
+    this.waiting = null;
+    this.#host.leaving(this);
+  }
+}
