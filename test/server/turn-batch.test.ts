@@ -1,0 +1,91 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { TurnBatch, type BatchNode, type BatchRecipient } from '../../server/turn-batch.ts';
+
+class Sink implements BatchRecipient {
+  batch: BatchNode | null = null;
+  readonly writes: Buffer[] = [];
+  frames = 0;
+
+  write(bytes: Buffer, frames: number): void {
+    this.writes.push(bytes);
+    this.frames += frames;
+  }
+
+  get text(): string {
+    return Buffer.concat(this.writes).toString();
+  }
+}
+
+const turn = (): Promise<void> => new Promise((done) => setImmediate(done));
+
+test('what one turn owes leaves in one write, at the end of the turn', async () => {
+  const batch = new TurnBatch();
+  const sink = new Sink();
+  for (const letter of 'abc') batch.append(sink, Buffer.from(letter));
+  expect(sink.writes).toEqual([]);
+  await turn();
+  expect(sink.writes.map(String)).toEqual(['abc']);
+  batch.append(sink, Buffer.from('d'));
+  await turn();
+  expect(sink.writes.map(String)).toEqual(['abc', 'd']);
+});
+
+test('a single frame is written as it is, and equal sequences share their bytes', () => {
+  const batch = new TurnBatch();
+  const [one, two, three] = [new Sink(), new Sink(), new Sink()];
+  const [a, b] = [Buffer.from('a'), Buffer.from('b')];
+  for (const sink of [one, two, three]) batch.append(sink, a);
+  for (const sink of [one, two]) batch.append(sink, b);
+  batch.flush();
+  expect(three.writes[0]).toBe(a);
+  expect(String(one.writes[0])).toBe('ab');
+  expect(two.writes[0]).toBe(one.writes[0]);
+});
+
+test('flushing one recipient early keeps its order and leaves the others', () => {
+  const batch = new TurnBatch();
+  const [one, two] = [new Sink(), new Sink()];
+  const a = Buffer.from('a');
+  batch.append(one, a);
+  batch.append(two, a);
+  batch.flushOne(one);
+  expect([one.text, two.text]).toEqual(['a', '']);
+  batch.append(one, Buffer.from('b'));
+  batch.flush();
+  expect([one.text, two.text]).toEqual(['ab', 'a']);
+});
+
+test('law: each recipient gets exactly its own frames, in its order, shared and private ones mixed', () => {
+  const step = fc.record({
+    to: fc.integer({ min: 0, max: 4 }),
+    frame: fc.integer({ min: 0, max: 5 }),
+    how: fc.constantFrom('shared', 'shared', 'shared', 'private', 'flushOne', 'flush'),
+  });
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 120 }), (steps) => {
+      const batch = new TurnBatch();
+      const sinks = Array.from({ length: 5 }, () => new Sink());
+      const expected = sinks.map(() => '');
+      const counts = sinks.map(() => 0);
+      const shared = Array.from({ length: 6 }, (_, at) => Buffer.from(`<${String(at)}>`));
+      for (const { to, frame, how } of steps) {
+        const sink = sinks[to];
+        const bytes = shared[frame];
+        if (sink === undefined || bytes === undefined) throw new Error('out of range');
+        if (how === 'flush') batch.flush();
+        else if (how === 'flushOne') batch.flushOne(sink);
+        else {
+          const owed = how === 'shared' ? bytes : Buffer.from(`[${String(frame)}]`);
+          if (how === 'shared') batch.append(sink, owed);
+          else batch.appendPrivate(sink, owed);
+          expected[to] = `${expected[to] ?? ''}${owed.toString()}`;
+          counts[to] = (counts[to] ?? 0) + 1;
+        }
+      }
+      batch.flush();
+      expect(sinks.map((sink) => sink.text)).toEqual(expected);
+      expect(sinks.map((sink) => sink.frames)).toEqual(counts);
+    }),
+  );
+});
