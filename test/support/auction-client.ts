@@ -15,11 +15,18 @@ export interface Received {
 }
 
 /** A token as the PHP API mints it. */
-export function mintToken(userId: number, options: { expiresIn?: number; secret?: string } = {}): string {
-  return jwt.sign({ userId, email: `user${userId}@example.com` }, options.secret ?? TEST_JWT_SECRET, {
-    algorithm: 'HS256',
-    expiresIn: options.expiresIn ?? 3600,
-  });
+export function mintToken(
+  userId: number,
+  options: { expiresIn?: number; secret?: string } = {},
+): string {
+  return jwt.sign(
+    { userId, email: `user${userId}@example.com` },
+    options.secret ?? TEST_JWT_SECRET,
+    {
+      algorithm: 'HS256',
+      expiresIn: options.expiresIn ?? 3600,
+    },
+  );
 }
 
 export class AuctionClient {

@@ -51,8 +51,7 @@ export function findInstallation(flavour: Flavour): Installation {
 
 function findMariadb(): Installation | null {
   return (
-    findOnPath('mariadb') ??
-    (installPackages(['mariadb-server']) ? findOnPath('mariadb') : null)
+    findOnPath('mariadb') ?? (installPackages(['mariadb-server']) ? findOnPath('mariadb') : null)
   );
 }
 

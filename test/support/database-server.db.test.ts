@@ -164,7 +164,9 @@ async function readVariables(
   const placeholders = names.map(() => '?').join(', ');
   const sql = `SHOW GLOBAL VARIABLES WHERE Variable_name IN (${placeholders})`;
   const rows = await query(server, sql, names);
-  return Object.fromEntries(rows.map((row) => [String(row['Variable_name']), String(row['Value'])]));
+  return Object.fromEntries(
+    rows.map((row) => [String(row['Variable_name']), String(row['Value'])]),
+  );
 }
 
 async function query(

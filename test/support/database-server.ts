@@ -246,7 +246,8 @@ function serverArguments(options: {
   const home = pathInside(installation, options.home);
   const variables = new Map(Object.entries(COMMON_VARIABLES));
   const added = { ...FLAVOUR_VARIABLES[installation.flavour], ...options.variables };
-  for (const [name, value] of Object.entries(added)) variables.set(name.replaceAll('-', '_'), value);
+  for (const [name, value] of Object.entries(added))
+    variables.set(name.replaceAll('-', '_'), value);
   return [
     '--no-defaults',
     ...runAs(),
@@ -331,6 +332,7 @@ function chosenFlavours(env: NodeJS.ProcessEnv): readonly Flavour[] {
   const wanted = env['GAVELCAST_TEST_FLAVOURS'];
   if (wanted === undefined || wanted === '' || env['CI'] !== undefined) return both;
   const chosen = both.filter((flavour) => wanted.split(',').includes(flavour));
-  if (chosen.length === 0) throw new Error('GAVELCAST_TEST_FLAVOURS names neither mariadb nor mysql');
+  if (chosen.length === 0)
+    throw new Error('GAVELCAST_TEST_FLAVOURS names neither mariadb nor mysql');
   return chosen;
 }
