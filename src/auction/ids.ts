@@ -14,3 +14,18 @@ export type BidId = string & { readonly [brand]: 'BidId' };
 export type Money = string & { readonly [brand]: 'Money' };
 /** Position-derived id of a domain event; opaque to clients (docs/protocol.md, recovery). */
 export type EventId = string & { readonly [brand]: 'EventId' };
+
+/** Brands the text of an item key; numbers and bigints become canonical decimal text. Call it where rows are parsed. */
+export function itemIdOf(key: string | number | bigint): ItemId {
+  return String(key) as ItemId;
+}
+
+/** Brands the text of a user key, as `itemIdOf` does. */
+export function userIdOf(key: string | number | bigint): UserId {
+  return String(key) as UserId;
+}
+
+/** Brands the text of a bid key, as `itemIdOf` does. */
+export function bidIdOf(key: string | number | bigint): BidId {
+  return String(key) as BidId;
+}
