@@ -15,6 +15,8 @@ export interface ColumnDefinition {
   readonly ordinal: number;
   readonly isNullable: boolean;
   readonly isPrimaryKey: boolean;
+  /** CHARACTER_SET_NAME; null or absent for columns that hold no text. Needed where row events carry no metadata. */
+  readonly characterSet?: string | null;
 }
 
 export type ItemColumn =
