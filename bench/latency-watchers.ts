@@ -2,7 +2,9 @@
  * Child of `latency.ts`: a thousand bare-socket watchers of one item. Notes when each frame of each bid arrives, on the
  * monotonic clock that all processes of one machine share, and reports at the end.
  */
-import { connectRawWatcher } from './raw-watcher.ts';
+import type { Socket } from 'node:net';
+
+import { connectRawWatcher } from '../test/support/raw-watcher.ts';
 
 interface Start {
   readonly port: number;
@@ -23,7 +25,7 @@ async function run(start: Start): Promise<void> {
   const bidIds = new Float64Array(expected);
   let count = 0;
   let subscribed = 0;
-  const sockets = [];
+  const sockets: Socket[] = [];
   for (const token of start.tokens) {
     sockets.push(
       await connectRawWatcher({

@@ -1,0 +1,59 @@
+/**
+ * Child of `latency.ts`: places bids at an even rate, as the PHP API does (one transaction), and reports when each commit
+ * was sent and acknowledged, on the monotonic clock that all processes of one machine share.
+ */
+import { createConnection, type ResultSetHeader } from 'mysql2/promise';
+
+interface Start {
+  readonly host: string;
+  readonly port: number;
+  readonly user: string;
+  readonly password: string;
+  readonly database: string;
+  readonly itemId: number;
+  readonly bidderIds: readonly number[];
+  readonly bids: number;
+  readonly bidsPerSecond: number;
+}
+
+export interface Commit {
+  readonly bidId: number;
+  readonly sentAtMs: number;
+  readonly acknowledgedAtMs: number;
+}
+
+process.once('message', (start: Start) => {
+  void run(start);
+});
+
+async function run(start: Start): Promise<void> {
+  const connection = await createConnection({ ...start });
+  const commits: Commit[] = [];
+  const startedAt = now();
+  for (let i = 0; i < start.bids; i++) {
+    const dueAt = startedAt + (i * 1000) / start.bidsPerSecond;
+    while (now() < dueAt) await new Promise((resolve) => setTimeout(resolve, dueAt - now()));
+    const bidder = start.bidderIds[i % start.bidderIds.length] ?? 0;
+    const amount = (20 + i / 100).toFixed(2);
+    await connection.beginTransaction();
+    await connection.execute('SELECT id FROM items WHERE id = ? FOR UPDATE', [start.itemId]);
+    const [inserted] = await connection.execute<ResultSetHeader>(
+      'INSERT INTO bids (item_id, bidder_id, amount) VALUES (?, ?, ?)',
+      [start.itemId, bidder, amount],
+    );
+    await connection.execute(
+      'UPDATE items SET current_price = ?, highest_bidder_id = ? WHERE id = ?',
+      [amount, bidder, start.itemId],
+    );
+    const sentAtMs = now();
+    await connection.commit();
+    commits.push({ bidId: inserted.insertId, sentAtMs, acknowledgedAtMs: now() });
+  }
+  await connection.end();
+  process.send?.({ type: 'done', commits });
+  process.disconnect();
+}
+
+function now(): number {
+  return Number(process.hrtime.bigint()) / 1e6;
+}
