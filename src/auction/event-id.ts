@@ -9,7 +9,8 @@
  */
 import type { EventId, ItemId } from './ids.ts';
 
-const MYSQL_GTID = /^([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}):(?:([a-z_][a-z0-9_]{0,31}):)?([1-9]\d*)$/;
+const MYSQL_GTID =
+  /^([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}):(?:([a-z_][a-z0-9_]{0,31}):)?([1-9]\d*)$/;
 const MARIADB_GTID = /^(?:0|[1-9]\d*)-(?:0|[1-9]\d*)-(?:0|[1-9]\d*)$/;
 const FILE_POSITION = /^(.+):(0|[1-9]\d*)$/s;
 const BASE64URL = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_';
@@ -52,9 +53,7 @@ export function eventIdStem(transactionId: string): EventIdStem {
   if (uuid !== undefined && gno !== undefined) {
     const tag = mysql?.[2];
     const number = BigInt(gno).toString(36);
-    return tag === undefined
-      ? `g${uuidText(uuid)}${number}`
-      : `t${uuidText(uuid)}${tag}.${number}`;
+    return tag === undefined ? `g${uuidText(uuid)}${number}` : `t${uuidText(uuid)}${tag}.${number}`;
   }
   if (MARIADB_GTID.test(transactionId)) {
     return `m${transactionId}`;

@@ -28,7 +28,8 @@ export type ParsedClientMessage =
   | { readonly ok: true; readonly message: ClientMessage }
   | {
       readonly ok: false;
-      readonly code: 'invalid_message' | 'invalid_item_id' | 'unknown_action' | 'too_many_subscriptions';
+      readonly code:
+        'invalid_message' | 'invalid_item_id' | 'unknown_action' | 'too_many_subscriptions';
       /** The action the error answers, where it was one we know. */
       readonly action: ClientAction | null;
     };

@@ -10,7 +10,7 @@ import type {
   EndTimeMoved,
 } from '../auction/domain-event.ts';
 import type { EventId, ItemId, UserId } from '../auction/ids.ts';
-import type { Zone } from '../auction/zone.ts';
+import type { BidderNames, EncodingContext } from './server-message.ts';
 import {
   booleanJson,
   idJson,
@@ -55,20 +55,6 @@ export interface WireEvent {
   readonly conflatable: boolean;
 }
 
-/** How much of a name others may see. */
-export type BidderNames = 'full' | 'masked' | 'none';
-
-/** What turns events into messages besides themselves; the same for all events of an installation but the last. */
-export interface EventEncoding {
-  /** Display name of a user, prefetched; null when he has none. */
-  readonly nameOf: (userId: UserId) => string | null;
-  readonly bidderNames: BidderNames;
-  /** The zone whose wall clock database times are sent in (`LEGACY_TIMES=1`); null: ISO 8601 UTC. */
-  readonly legacyTimes: Zone | null;
-  /** Epoch ms of our clock, for messages that carry it. */
-  readonly serverTimeMs: number;
-}
-
 type Field = readonly [name: string, json: string];
 
 interface Shape {
@@ -83,12 +69,12 @@ interface Shape {
 }
 
 /** The wire event of a domain event; null for the two that have none (a user's standing, a watchlist row). */
-export function encodeEvent(event: DomainEvent, encoding: EventEncoding): WireEvent | null {
+export function encodeEvent(event: DomainEvent, context: EncodingContext): WireEvent | null {
   if (event.type === 'UserStandingChanged' || event.type === 'WatchlistChanged') {
     return null;
   }
   const { eventId, itemId } = event;
-  const shape = shapeOf(event, encoding);
+  const shape = shapeOf(event, context);
   const { type } = shape;
   return {
     json: jsonObject([
@@ -145,10 +131,10 @@ export function userNamedIn(event: DomainEvent): UserId | null {
   }
 }
 
-function shapeOf(event: AuctionEvent, encoding: EventEncoding): Shape {
+function shapeOf(event: AuctionEvent, context: EncodingContext): Shape {
   switch (event.type) {
     case 'BidPlaced':
-      return bidUpdate(event, encoding);
+      return bidUpdate(event, context);
     case 'LeaderOutbid':
       return {
         type: 'outbid',
@@ -160,17 +146,17 @@ function shapeOf(event: AuctionEvent, encoding: EventEncoding): Shape {
         ],
       };
     case 'EndingAnnounced':
-      return auctionEnding(event, encoding);
+      return auctionEnding(event, context);
     case 'EndTimeMoved':
-      return endTimeMoved(event, encoding);
+      return endTimeMoved(event, context);
     case 'AuctionEnded':
-      return auctionEnded(event, encoding);
+      return auctionEnded(event, context);
     case 'AuctionStarted':
       return {
         type: 'auction_started',
         v2Only: true,
         fields: [
-          ['endTime', timeJson(event.endTimeMs, encoding.legacyTimes)],
+          ['endTime', timeJson(event.endTimeMs, context.legacyTimesZone)],
           ['currentPrice', moneyJson(event.currentPrice)],
         ],
       };
@@ -186,15 +172,15 @@ function shapeOf(event: AuctionEvent, encoding: EventEncoding): Shape {
   }
 }
 
-function bidUpdate(event: BidPlaced, encoding: EventEncoding): Shape {
+function bidUpdate(event: BidPlaced, context: EncodingContext): Shape {
   return {
     type: 'bid_update',
     conflatable: true,
     fields: [
       ['bidAmount', moneyJson(event.amount)],
       ['bidderId', idJson(event.bidderId)],
-      ['bidderName', nameJson(event.bidderId, encoding)],
-      ['timestamp', timeJson(event.placedAtMs, encoding.legacyTimes)],
+      ['bidderName', nameJson(event.bidderId, context)],
+      ['timestamp', timeJson(event.placedAtMs, context.legacyTimesZone)],
       ['reserveMet', booleanJson(event.reserveMet)],
       ['bidId', idJson(event.bidId)],
       ['bidCount', numberJson(event.bidCount)],
@@ -202,29 +188,29 @@ function bidUpdate(event: BidPlaced, encoding: EventEncoding): Shape {
   };
 }
 
-function auctionEnding(event: EndingAnnounced, encoding: EventEncoding): Shape {
+function auctionEnding(event: EndingAnnounced, context: EncodingContext): Shape {
   return {
     type: 'auction_ending',
     ephemeral: true,
     conflatable: true,
     fields: [
       ['secondsRemaining', numberJson(event.secondsRemaining)],
-      ['endTime', timeJson(event.endTimeMs, encoding.legacyTimes)],
-      ['serverTime', isoJson(encoding.serverTimeMs)],
+      ['endTime', timeJson(event.endTimeMs, context.legacyTimesZone)],
+      ['serverTime', isoJson(context.serverTimeMs)],
     ],
   };
 }
 
-function endTimeMoved(event: EndTimeMoved, encoding: EventEncoding): Shape {
+function endTimeMoved(event: EndTimeMoved, context: EncodingContext): Shape {
   const fields: readonly Field[] = [
-    ['newEndTime', timeJson(event.endTimeMs, encoding.legacyTimes)],
+    ['newEndTime', timeJson(event.endTimeMs, context.legacyTimesZone)],
   ];
   return event.direction === 'later'
     ? { type: 'auction_extended', fields }
     : { type: 'auction_rescheduled', v2Only: true, fields };
 }
 
-function auctionEnded(event: AuctionEnded, encoding: EventEncoding): Shape {
+function auctionEnded(event: AuctionEnded, context: EncodingContext): Shape {
   const { winnerId, sellerId } = event;
   const userIds = new Set([winnerId, sellerId].filter((userId) => userId !== null));
   return {
@@ -233,14 +219,12 @@ function auctionEnded(event: AuctionEnded, encoding: EventEncoding): Shape {
     fields: [
       ['finalPrice', moneyJson(event.finalPrice)],
       ['winnerId', idJson(winnerId)],
-      ['winnerName', nameJson(winnerId, encoding)],
+      ['winnerName', nameJson(winnerId, context)],
       ['outcome', textJson(event.outcome)],
     ],
   };
 }
 
-function nameJson(userId: UserId | null, encoding: EventEncoding): string {
-  return textJson(
-    userId === null ? null : shownName(encoding.nameOf(userId), encoding.bidderNames),
-  );
+function nameJson(userId: UserId | null, context: EncodingContext): string {
+  return textJson(userId === null ? null : shownName(context.nameOf(userId), context.bidderNames));
 }

@@ -21,25 +21,39 @@ import {
   timeJson,
 } from './wire-json.ts';
 
+/** How much of a name others may see. */
+export type BidderNames = 'full' | 'masked' | 'none';
+
+/** What turns events into messages besides themselves; the same for all events of one installation but for the time. */
+export interface EncodingContext {
+  /** Display name of a user, prefetched; null when he has none. */
+  readonly nameOf: (userId: UserId) => string | null;
+  readonly bidderNames: BidderNames;
+  /** The zone whose wall clock database times are sent in (`LEGACY_TIMES=1`); null: ISO 8601 UTC. */
+  readonly legacyTimesZone: Zone | null;
+  /** Epoch ms of our clock, for messages that carry it. */
+  readonly serverTimeMs: number;
+}
+
 export interface SubscribedParts {
   /** The item as it stands when the first live event joins on. Its private fields do not go out. */
   readonly auction: AuctionView;
   /** Whether what was missed follows; null when the client gave no `since`. */
   readonly recovered: boolean | null;
   readonly serverTimeMs: number;
-  /** As `EventEncoding.legacyTimes`. */
-  readonly legacyTimes: Zone | null;
+  /** As `EncodingContext.legacyTimesZone`. */
+  readonly legacyTimesZone: Zone | null;
 }
 
 /** `subscribed`, with the state of the item. */
 export function encodeSubscribed(parts: SubscribedParts): string {
-  const { auction, recovered, serverTimeMs, legacyTimes } = parts;
+  const { auction, recovered, serverTimeMs, legacyTimesZone } = parts;
   const state = jsonObject([
     ['status', textJson(auction.status)],
     ['currentPrice', moneyJson(auction.currentPrice)],
     ['bidCount', numberJson(auction.bidCount)],
     ['highestBidderId', idJson(auction.leaderId)],
-    ['endTime', timeJson(auction.endTimeMs, legacyTimes)],
+    ['endTime', timeJson(auction.endTimeMs, legacyTimesZone)],
     ['reserveMet', booleanJson(auctionMeetsReserve(auction))],
   ]);
   return jsonObject([
