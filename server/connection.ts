@@ -3,7 +3,7 @@
  * straight and the order of what leaves.
  */
 import type { ItemId, UserId } from '../src/auction/ids.ts';
-import type { CloseCode } from '../src/protocol/close-code.ts';
+import { CLOSE_CODES, type CloseCode } from '../src/protocol/close-code.ts';
 import type { ClientSocket, SocketOwner } from './client-socket.ts';
 import { textFrame } from './frame.ts';
 import type { RateBucket } from './rate-bucket.ts';
@@ -126,11 +126,13 @@ export class Connection implements BatchRecipient, SocketOwner, Swept {
   }
 
   /** Sends what is owed, then the close frame; `ws` cuts the socket if the client does not answer it. Idempotent. */
-  close(code: CloseCode, reason: string): void {
+  close(code: CloseCode): void {
     if (this.#stage === 'closing') return;
     this.#leave();
     this.#host.batch.flushOne(this);
-    this.#socket.close(code, reason);
+    this.#socket.close(code, CLOSE_CODES[code].reason);
+    // A paused socket would never show us the client's answer.
+    this.#socket.resume();
   }
 
   /** Cuts the socket without a word. */
@@ -162,7 +164,7 @@ export class Connection implements BatchRecipient, SocketOwner, Swept {
   }
 
   binaryReceived(): void {
-    this.close(1003, 'text frames only');
+    this.close(1003);
   }
 
   socketClosed(): void {

@@ -2,7 +2,8 @@
  * The public face of the sockets side: what `main.ts` hands over and what it gets back.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { EncodingContext } from '../src/protocol/server-message.ts';
+import type { Zone } from '../src/auction/zone.ts';
+import type { BidderNames } from '../src/protocol/server-message.ts';
 import type { AuctionReads, Clock, FeedState, Log, Publisher } from '../src/ports.ts';
 
 /** Everything an operator may set. Bounds and defaults are those of the configuration schema. */
@@ -35,9 +36,9 @@ export interface GatewayOptions {
   readonly backlogBytesMax: number;
   /** How long `stop()` waits for clients to leave before it cuts them. Default 5,000. */
   readonly drainMs: number;
-  readonly bidderNames: EncodingContext['bidderNames'];
+  readonly bidderNames: BidderNames;
   /** Zone of the wall-clock text sent instead of ISO 8601 (`LEGACY_TIMES=1`); null: ISO 8601 UTC. */
-  readonly legacyTimesZone: EncodingContext['legacyTimesZone'];
+  readonly legacyTimesZone: Zone | null;
   /** Exact origins that may connect; null: any. A request without an Origin (native apps) is always let through. */
   readonly allowedOrigins: readonly string[] | null;
   /** Answers further plain HTTP requests (the demo's files); returns false to leave one alone. */

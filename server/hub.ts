@@ -72,7 +72,10 @@ export class Hub {
     return this.#byUser.get(userId) ?? NOBODY;
   }
 
-  /** Owes an event to everyone in its audience, once each, whatever roles a connection has in it. */
+  /**
+   * Owes an event to everyone in its audience, once each, whatever roles a connection has in it: a connection has one
+   * user, and the users of an audience are distinct.
+   */
   deliver(event: WireEvent): void {
     const { itemId, userIds } = event.audience;
     const watchers = itemId === null ? NOBODY : (this.#byItem.get(itemId) ?? NOBODY);
@@ -81,7 +84,7 @@ export class Hub {
     for (const connection of watchers) {
       if (connection.isV2 || !event.v2Only) connection.deliver(frame);
     }
-    for (const userId of new Set(userIds)) {
+    for (const userId of userIds) {
       for (const connection of this.connectionsOf(userId)) {
         if (watchers.has(connection)) continue;
         if (connection.isV2 || !event.v2Only) connection.deliver(frame);

@@ -3,11 +3,13 @@
  */
 import { createSecretKey } from 'node:crypto';
 import jwt from 'jsonwebtoken';
-import type { UserId } from '../src/auction/ids.ts';
+import { userIdOf, type UserId } from '../src/auction/ids.ts';
 import type { Clock } from '../src/ports.ts';
 
 /** Longer tokens are refused unread; the portal's are under 300 bytes. */
 export const TOKEN_BYTES_MAX = 8192;
+/** The last moment a Date can hold (ECMAScript, time range). */
+const LAST_MOMENT_MS = 8.64e15;
 
 /**
  * Why a token is refused. `expired` is a token that was good once; every other reason is one and the same to a client.
@@ -16,7 +18,8 @@ export const TOKEN_BYTES_MAX = 8192;
  * - `signature`: not a JWT, another algorithm, another key, or changed after signing.
  * - `not_active`: its `nbf` is in the future.
  * - `refresh`: a refresh token; it may never open a connection, whatever it is signed with.
- * - `expiry_missing`, `user_missing`: `exp` is not a number; `userId` is not a positive integer.
+ * - `expiry_missing`: `exp` is not a number, or names no moment that a calendar has.
+ * - `user_missing`: `userId` is not a positive integer.
  */
 export type TokenRefusal =
   | 'too_long'
@@ -71,13 +74,9 @@ function judge(claims: unknown, nowMs: number): TokenVerdict {
     return { ok: false, reason: 'user_missing' };
   }
   const exp = 'exp' in claims ? claims.exp : undefined;
-  if (typeof exp !== 'number' || !Number.isFinite(exp)) return { ok: false, reason: 'expiry_missing' };
+  if (typeof exp !== 'number') return { ok: false, reason: 'expiry_missing' };
   const expiresAtMs = exp * 1000;
+  if (!(Math.abs(expiresAtMs) <= LAST_MOMENT_MS)) return { ok: false, reason: 'expiry_missing' };
   if (expiresAtMs <= nowMs) return { ok: false, reason: 'expired' };
-  return { ok: true, userId: toUserId(userId), expiresAtMs };
-}
-
-/** The one place where a claim becomes an id: canonical decimal text, as the database's integer keys are read. */
-function toUserId(claim: number): UserId {
-  return String(claim) as UserId;
+  return { ok: true, userId: userIdOf(userId), expiresAtMs };
 }

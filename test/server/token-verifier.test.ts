@@ -49,6 +49,7 @@ describe('claims', () => {
     ['no exp', { userId: 42 }, 'expiry_missing'],
     ['exp as text', { userId: 42, exp: String(NOW_S + 60) }, 'expiry_missing'],
     ['exp null', { userId: 42, exp: null }, 'expiry_missing'],
+    ['exp past all calendars', { userId: 42, exp: 1e15 }, 'expiry_missing'],
     ['no user', { exp: NOW_S + 60 }, 'user_missing'],
     ['user zero', { userId: 0, exp: NOW_S + 60 }, 'user_missing'],
     ['user negative', { userId: -1, exp: NOW_S + 60 }, 'user_missing'],

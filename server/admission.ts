@@ -1,0 +1,202 @@
+/**
+ * Who may hold a connection: the token first, then whether the user is in good standing, and for how long.
+ */
+import type { UserStandingChanged } from '../src/auction/domain-event.ts';
+import {
+  encodeAuthenticated,
+  encodeError,
+  encodeHello,
+  encodeTokenExpiring,
+} from '../src/protocol/server-message.ts';
+import type { AuctionReads, Clock, Log, UserStanding } from '../src/ports.ts';
+import type { Connection, Identity } from './connection.ts';
+import type { GatewayOptions } from './gateway-options.ts';
+import type { Hub } from './hub.ts';
+import type { Sweeper } from './sweeper.ts';
+import type { TokenRefusal, TokenVerifier } from './token-verifier.ts';
+
+/** How long a live connection outlasts its token, so that a client can renew it in place. */
+export const EXPIRY_GRACE_MS = 5000;
+/** How long before its token expires a v2 client is told. */
+const EXPIRY_NOTICE_MS = 60_000;
+
+export interface AdmissionDeps {
+  readonly options: Pick<
+    GatewayOptions,
+    | 'authenticateWithinMs'
+    | 'heartbeatIntervalMs'
+    | 'subscriptionsMax'
+    | 'messageBytesMax'
+    | 'messagesPerSecondMax'
+  >;
+  readonly log: Log;
+  readonly now: Clock;
+  readonly reads: AuctionReads;
+  readonly hub: Hub;
+  readonly sweeper: Sweeper<Connection>;
+  readonly verify: TokenVerifier;
+  /** A token was refused. */
+  readonly refused: (reason: TokenRefusal | 'missing' | 'other_user') => void;
+  /** A connection went live; told after its `hello`. */
+  readonly admitted: (connection: Connection) => void;
+  /** Database clock now, epoch ms. */
+  readonly serverTimeMs: () => number;
+}
+
+export class Admission {
+  readonly #deps: AdmissionDeps;
+
+  constructor(deps: AdmissionDeps) {
+    this.#deps = deps;
+  }
+
+  /**
+   * Deals with a fresh connection. A bad token is told in words the client can read, since a browser cannot read a 401.
+   *
+   * @returns a promise while the user's standing is being read: the client's messages wait for it
+   */
+  begin(connection: Connection, token: string | null): Promise<void> | undefined {
+    if (token !== null) return this.authenticate(connection, token);
+    if (!connection.isV2) {
+      this.#refuse(connection, 'missing');
+      return undefined;
+    }
+    connection.deadlineAtMs = this.#deps.now() + this.#deps.options.authenticateWithinMs;
+    this.#deps.sweeper.deadlineMoved(connection);
+    return undefined;
+  }
+
+  /** A token, from the upgrade request or in a message; renews the identity of a live connection. */
+  authenticate(connection: Connection, token: string): Promise<void> | undefined {
+    const verdict = this.#deps.verify(token);
+    if (!verdict.ok) {
+      this.#refuse(connection, verdict.reason);
+      return undefined;
+    }
+    if (connection.identity === null) return this.#admit(connection, verdict);
+    if (connection.identity.userId !== verdict.userId) {
+      this.#refuse(connection, 'other_user');
+      return undefined;
+    }
+    connection.identify(verdict);
+    this.#armExpiry(connection, verdict);
+    connection.send(encodeAuthenticated(verdict.expiresAtMs));
+    return undefined;
+  }
+
+  /** A client without an identity said something else than its token. */
+  refuseUnauthenticated(connection: Connection): void {
+    this.#refuse(connection, 'missing');
+  }
+
+  /** True when the client's token is past its grace; the connection is then being closed. */
+  closeIfExpired(connection: Connection): boolean {
+    const { identity } = connection;
+    if (identity === null || this.#deps.now() < identity.expiresAtMs + EXPIRY_GRACE_MS) return false;
+    connection.close(4001);
+    return true;
+  }
+
+  /** A connection's deadline has passed: what that means depends on how far it came. */
+  due(connection: Connection): void {
+    switch (connection.stage) {
+      case 'unauthenticated':
+        connection.close(4504);
+        return;
+      case 'checking':
+        connection.close(1012);
+        return;
+      case 'admitted':
+        this.#expiryDue(connection);
+        return;
+      case 'closing':
+        return;
+    }
+  }
+
+  /** Closes a user's connections in the turn his suspension, ban or deletion is published. */
+  standingChanged(event: UserStandingChanged): void {
+    if (mayConnect(event, this.#deps.now())) return;
+    // A copy: closing takes each out of the set.
+    for (const connection of [...this.#deps.hub.connectionsOf(event.userId)]) {
+      connection.close(4502);
+    }
+  }
+
+  async #admit(connection: Connection, identity: Identity): Promise<void> {
+    const { hub, reads, now, options, sweeper, log } = this.#deps;
+    connection.identify(identity);
+    connection.enter('checking');
+    connection.deadlineAtMs = now() + options.authenticateWithinMs;
+    sweeper.deadlineMoved(connection);
+    // Known to the hub from here on, so that a ban committed while we ask closes it too.
+    hub.add(connection);
+    let standing: UserStanding | null;
+    try {
+      standing = await reads.readStanding(identity.userId);
+    } catch (error) {
+      // A ban that cannot be read may not be ignored; the client comes back in a moment.
+      log.warn({ err: error }, 'standing unreadable');
+      connection.close(1012);
+      return;
+    }
+    if (connection.isClosing) return;
+    if (standing !== null && !mayConnect(standing, now())) {
+      connection.close(4502);
+      return;
+    }
+    connection.enter('admitted');
+    this.#armExpiry(connection, identity);
+    if (connection.isV2) connection.send(this.#hello(identity));
+    this.#deps.admitted(connection);
+  }
+
+  #hello({ userId, expiresAtMs }: Identity): string {
+    const { options, serverTimeMs } = this.#deps;
+    return encodeHello({
+      userId,
+      serverTimeMs: serverTimeMs(),
+      heartbeatSeconds: options.heartbeatIntervalMs / 1000,
+      expiresAtMs,
+      limits: {
+        subscriptions: options.subscriptionsMax,
+        messageBytes: options.messageBytesMax,
+        messagesPerSecond: options.messagesPerSecondMax,
+      },
+    });
+  }
+
+  #armExpiry(connection: Connection, { expiresAtMs }: Identity): void {
+    connection.deadlineAtMs = connection.isV2
+      ? expiresAtMs - EXPIRY_NOTICE_MS
+      : expiresAtMs + EXPIRY_GRACE_MS;
+    this.#deps.sweeper.deadlineMoved(connection);
+  }
+
+  #expiryDue(connection: Connection): void {
+    const { identity } = connection;
+    if (identity === null || this.closeIfExpired(connection)) return;
+    if (connection.isV2 && !connection.isExpiryAnnounced) {
+      connection.isExpiryAnnounced = true;
+      connection.send(encodeTokenExpiring(identity.expiresAtMs));
+    }
+    connection.deadlineAtMs = identity.expiresAtMs + EXPIRY_GRACE_MS;
+    this.#deps.sweeper.deadlineMoved(connection);
+  }
+
+  #refuse(connection: Connection, reason: TokenRefusal | 'missing' | 'other_user'): void {
+    this.#deps.refused(reason);
+    connection.send(encodeError({ code: 'unauthorized' }));
+    if (reason === 'expired') connection.close(4001);
+    else connection.close(4500);
+  }
+}
+
+/** Whether a standing lets a user in now: a suspension holds until the time the database names. */
+function mayConnect(
+  standing: Pick<UserStanding, 'mayConnect' | 'suspendedUntilMs'>,
+  nowMs: number,
+): boolean {
+  if (standing.mayConnect) return true;
+  return standing.suspendedUntilMs !== null && standing.suspendedUntilMs <= nowMs;
+}

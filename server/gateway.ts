@@ -1,0 +1,284 @@
+/**
+ * The sockets side, built and wired: one HTTP server with the WebSocket on it, events in through `publish`.
+ */
+import { createServer, type Server } from 'node:http';
+import type { Socket } from 'node:net';
+import { encodeEvent } from '../src/protocol/event-message.ts';
+import { encodeError, encodeReconnect } from '../src/protocol/server-message.ts';
+import type { EventBatch, FeedState } from '../src/ports.ts';
+import { Admission } from './admission.ts';
+import { ClientCommands } from './client-commands.ts';
+import type { ClientSocket } from './client-socket.ts';
+import { Connection, type ConnectionHost } from './connection.ts';
+import type { Credentials } from './credentials.ts';
+import { FeedNotice } from './feed-notice.ts';
+import type { Gateway, GatewayDeps, GatewayOptions, GatewayStats } from './gateway-options.ts';
+import { createHttpRoutes } from './http-routes.ts';
+import { Hub } from './hub.ts';
+import { Inbox } from './inbox.ts';
+import { bind } from './listener.ts';
+import { RateBucket, type RateLimits } from './rate-bucket.ts';
+import { Sweeper } from './sweeper.ts';
+import { createTokenVerifier } from './token-verifier.ts';
+import { TurnBatch } from './turn-batch.ts';
+import { createUpgrade, isWebSocketRequest } from './upgrade.ts';
+
+/** Reconnects a second that a drain asks its clients to spread themselves to, and the longest it asks one to wait. */
+const RECONNECTS_PER_SECOND = 1000;
+const RECONNECT_AFTER_MS_MIN = 500;
+const RECONNECT_AFTER_MS_MAX = 20_000;
+
+/** Builds the gateway; nothing listens and no timer runs before `listen()`. */
+export function createGateway(options: GatewayOptions, deps: GatewayDeps): Gateway {
+  return new HttpGateway(options, deps);
+}
+
+class HttpGateway implements Gateway {
+  readonly #options: GatewayOptions;
+  readonly #deps: GatewayDeps;
+  readonly #http: Server;
+  readonly #hub = new Hub();
+  readonly #sweeper: Sweeper<Connection>;
+  readonly #notice: FeedNotice;
+  readonly #admission: Admission;
+  readonly #inbox: Inbox;
+  readonly #host: ConnectionHost;
+  readonly #rate: RateLimits;
+  /** Every connection whose socket is not gone yet. */
+  readonly #open = new Set<Connection>();
+  readonly #counts = {
+    connectionsAccepted: 0,
+    upgradesRefused: 0,
+    authenticationsFailed: 0,
+    messagesReceived: 0,
+    messagesRateLimited: 0,
+    eventsPublished: 0,
+    framesDelivered: 0,
+    bytesDelivered: 0,
+    slowClientsClosed: 0,
+    heartbeatsLost: 0,
+  };
+  #isDraining = false;
+  #stopped: Promise<void> | null = null;
+  #allGone: (() => void) | null = null;
+
+  constructor(options: GatewayOptions, deps: GatewayDeps) {
+    this.#options = options;
+    this.#deps = deps;
+    const { log, now, reads } = deps;
+    const serverTimeMs = (): number => this.#serverTimeMs();
+    this.#rate = { perSecond: options.messagesPerSecondMax, burst: options.messageBurstMax };
+    this.#notice = new FeedNotice({ reads, now, hub: this.#hub });
+    this.#sweeper = this.#createSweeper();
+    this.#admission = new Admission({
+      options,
+      log,
+      now,
+      reads,
+      serverTimeMs,
+      hub: this.#hub,
+      sweeper: this.#sweeper,
+      verify: createTokenVerifier(options.jwt.secret, now),
+      refused: (reason) => {
+        this.#counts.authenticationsFailed += 1;
+        log.debug({ reason }, 'token refused');
+      },
+      admitted: (connection) => {
+        this.#notice.greet(connection);
+      },
+    });
+    const commands = new ClientCommands({
+      log,
+      reads,
+      serverTimeMs,
+      hub: this.#hub,
+      admission: this.#admission,
+      subscriptionsMax: options.subscriptionsMax,
+      legacyTimes: options.legacyTimesZone,
+    });
+    this.#inbox = new Inbox({
+      log,
+      now,
+      answer: (connection, text) => commands.answer(connection, text),
+      rateLimited: (connection) => {
+        this.#counts.messagesRateLimited += 1;
+        connection.send(encodeError({ code: 'rate_limited' }));
+      },
+    });
+    this.#host = this.#createHost();
+    this.#http = this.#createServer();
+  }
+
+  async listen(): Promise<{ readonly host: string; readonly port: number }> {
+    const address = await bind(this.#http, this.#options);
+    this.#sweeper.start();
+    return address;
+  }
+
+  publish({ events, nameOf }: EventBatch): void {
+    const encoding = {
+      nameOf,
+      bidderNames: this.#options.bidderNames,
+      legacyTimesZone: this.#options.legacyTimesZone,
+      serverTimeMs: this.#serverTimeMs(),
+    };
+    for (const event of events) {
+      const wire = encodeEvent(event, encoding);
+      if (wire !== null) this.#hub.deliver(wire);
+      if (event.type === 'UserStandingChanged') this.#admission.standingChanged(event);
+    }
+    this.#counts.eventsPublished += events.length;
+  }
+
+  sourceReset(reason: string): void {
+    this.#deps.log.warn({ reason, connections: this.#open.size }, 'source changed');
+    for (const connection of [...this.#open]) connection.close(4004);
+  }
+
+  feedChanged(state: FeedState): void {
+    this.#notice.observe(state);
+  }
+
+  stats(): GatewayStats {
+    return {
+      connectionsOpen: this.#open.size,
+      connectionsV2Open: this.#hub.v2Connections,
+      usersConnected: this.#hub.users,
+      itemsWatched: this.#hub.items,
+      subscriptionsOpen: this.#hub.subscriptions,
+      ...this.#counts,
+    };
+  }
+
+  stop(): Promise<void> {
+    this.#stopped ??= this.#drain();
+    return this.#stopped;
+  }
+
+  #serverTimeMs(): number {
+    return Math.round(this.#deps.now() + this.#deps.clockOffsetMs());
+  }
+
+  #createSweeper(): Sweeper<Connection> {
+    return new Sweeper<Connection>({
+      heartbeatIntervalMs: this.#options.heartbeatIntervalMs,
+      now: this.#deps.now,
+      visit: (connection) => {
+        if (connection.beat()) return;
+        this.#counts.heartbeatsLost += 1;
+        connection.close(4003);
+      },
+      due: (connection) => {
+        this.#admission.due(connection);
+      },
+      tick: () => {
+        this.#notice.observe(this.#deps.reads.feedState());
+      },
+    });
+  }
+
+  #createHost(): ConnectionHost {
+    return {
+      batch: new TurnBatch(),
+      backlogBytesMax: this.#options.backlogBytesMax,
+      received: (connection, text) => {
+        this.#counts.messagesReceived += 1;
+        this.#inbox.receive(connection, text);
+      },
+      leaving: (connection) => {
+        this.#hub.remove(connection);
+        this.#sweeper.remove(connection);
+      },
+      gone: (connection) => {
+        this.#open.delete(connection);
+        if (this.#open.size === 0) this.#allGone?.();
+      },
+      wrote: (frames, bytes) => {
+        this.#counts.framesDelivered += frames;
+        this.#counts.bytesDelivered += bytes;
+      },
+      tooSlow: (connection) => {
+        this.#counts.slowClientsClosed += 1;
+        connection.close(4002);
+      },
+    };
+  }
+
+  #createServer(): Server {
+    const { reads } = this.#deps;
+    const { handshakeWithinMs, staticRoutes = null } = this.#options;
+    const isDraining = (): boolean => this.#isDraining;
+    const server = createServer(
+      {
+        headersTimeout: handshakeWithinMs,
+        requestTimeout: handshakeWithinMs,
+        connectionsCheckingInterval: Math.min(1000, handshakeWithinMs),
+        shouldUpgradeCallback: isWebSocketRequest,
+      },
+      createHttpRoutes({ reads, isDraining, staticRoutes }),
+    );
+    const upgrade = createUpgrade({
+      options: this.#options,
+      isDraining,
+      socketsOpen: () => this.#open.size,
+      refused: () => {
+        this.#counts.upgradesRefused += 1;
+      },
+      accepted: (socket, wire, credentials) => {
+        this.#accept(socket, wire, credentials);
+      },
+    });
+    server.on('upgrade', upgrade);
+    return server;
+  }
+
+  #accept(socket: ClientSocket, wire: Socket, { version, token }: Credentials): void {
+    const bucket = new RateBucket(this.#rate, this.#deps.now());
+    const connection = new Connection(this.#host, { socket, isV2: version === 2, bucket });
+    socket.attach(connection, wire);
+    this.#counts.connectionsAccepted += 1;
+    this.#open.add(connection);
+    this.#sweeper.add(connection);
+    const checking = this.#admission.begin(connection, token);
+    if (checking !== undefined) this.#inbox.hold(connection, checking);
+  }
+
+  async #drain(): Promise<void> {
+    this.#isDraining = true;
+    const connections = [...this.#open];
+    const spreadMs = Math.min(
+      RECONNECT_AFTER_MS_MAX - RECONNECT_AFTER_MS_MIN,
+      (connections.length * 1000) / RECONNECTS_PER_SECOND,
+    );
+    for (const [at, connection] of connections.entries()) {
+      const afterMs = RECONNECT_AFTER_MS_MIN + Math.round((spreadMs * at) / connections.length);
+      if (connection.isV2 && connection.isAdmitted) connection.send(encodeReconnect(afterMs));
+      connection.close(1012);
+    }
+    await this.#untilAllGone(this.#options.drainMs);
+    for (const connection of this.#open) connection.terminate();
+    this.#sweeper.stop();
+    await this.#closeServer();
+  }
+
+  async #untilAllGone(withinMs: number): Promise<void> {
+    if (this.#open.size === 0) return;
+    await new Promise<void>((done) => {
+      const timer = setTimeout(done, withinMs);
+      this.#allGone = () => {
+        clearTimeout(timer);
+        done();
+      };
+    });
+  }
+
+  async #closeServer(): Promise<void> {
+    if (!this.#http.listening) return;
+    await new Promise<void>((done) => {
+      this.#http.close(() => {
+        done();
+      });
+      this.#http.closeAllConnections();
+    });
+  }
+}

@@ -1,0 +1,67 @@
+/**
+ * Client messages, answered one at a time in the order they came, within the client's rate.
+ */
+import type { Clock, Log } from '../src/ports.ts';
+import type { Connection } from './connection.ts';
+
+/** Messages that may wait behind one that asks the database; past it the client's socket is not read from. */
+const WAITING_MAX = 8;
+
+export interface InboxDeps {
+  readonly log: Log;
+  readonly now: Clock;
+  /** Answers one message; a promise when it has to ask the database. */
+  readonly answer: (connection: Connection, text: string) => void | Promise<void>;
+  /** A message over the rate was dropped: tell the client. */
+  readonly rateLimited: (connection: Connection) => void;
+}
+
+export class Inbox {
+  readonly #deps: InboxDeps;
+
+  constructor(deps: InboxDeps) {
+    this.#deps = deps;
+  }
+
+  /** Takes a message as it comes from the socket. */
+  receive(connection: Connection, text: string): void {
+    const verdict = connection.bucket.take(this.#deps.now());
+    if (verdict === 'abusive') {
+      connection.close(4005);
+    } else if (verdict === 'limited') {
+      this.#deps.rateLimited(connection);
+    } else if (connection.isBusy) {
+      connection.waiting ??= [];
+      connection.waiting.push(text);
+      if (connection.waiting.length === WAITING_MAX) connection.pauseReading();
+    } else {
+      const answered = this.#deps.answer(connection, text);
+      if (answered !== undefined) this.hold(connection, answered);
+    }
+  }
+
+  /** Lets the client's messages wait for `work`, then answers them. */
+  hold(connection: Connection, work: Promise<void>): void {
+    connection.isBusy = true;
+    void this.#goOn(connection, work);
+  }
+
+  async #goOn(connection: Connection, work: Promise<void>): Promise<void> {
+    try {
+      await work;
+      while (connection.waiting !== null && !connection.isClosing) {
+        const waiting = connection.waiting;
+        connection.waiting = null;
+        if (waiting.length >= WAITING_MAX) connection.resumeReading();
+        for (const text of waiting) {
+          if (!connection.isClosing) await this.#deps.answer(connection, text);
+        }
+      }
+    } catch (error) {
+      this.#deps.log.error({ err: error }, 'client message failed');
+      connection.close(1012);
+    } finally {
+      connection.isBusy = false;
+    }
+  }
+}
