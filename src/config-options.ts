@@ -1,6 +1,7 @@
 /**
  * The table of options. Names up to `WS_ENABLED` are the PHP API's own, so that both read one `.env`.
  */
+import { parseZone } from './auction/zone.ts';
 import { choice, flag, integer, list, text, type Option } from './option.ts';
 
 /** The secret that the portal's example file ships: known to everyone. */
@@ -125,7 +126,7 @@ export const OPTIONS = {
     default: null,
     defaultText: "the server's",
     example: 'Europe/Berlin',
-    test: isTimeZone,
+    test: (value) => parseZone(value) !== null,
     message: 'must be a zone name such as Europe/Berlin, or an offset such as +02:00',
   }),
   MAPPING_FILE: text({
@@ -334,17 +335,6 @@ export function isOptionName(name: string): name is OptionName {
 function isHost(value: string): boolean {
   if (/^[\dA-Fa-f:.]*:[\dA-Fa-f:.]*:[\dA-Fa-f:.]*$/.test(value)) return true; // IPv6
   return value.length <= 253 && /^[A-Za-z\d_](?:[A-Za-z\d_.-]*[A-Za-z\d_.])?$/.test(value);
-}
-
-function isTimeZone(value: string): boolean {
-  if (/^[+-](?:0\d|1[0-4]):[0-5]\d$/.test(value)) return true;
-  if (!/^[A-Za-z]/.test(value)) return false;
-  try {
-    new Intl.DateTimeFormat('en', { timeZone: value });
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 function isOrigin(value: string): boolean {

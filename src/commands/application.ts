@@ -1,0 +1,107 @@
+/**
+ * The whole server in one object: the feed on one side, the gateway on the other, and the wire between them. `serve`,
+ * the demo and the tests run it.
+ */
+import type { IncomingMessage, ServerResponse } from 'node:http';
+
+import { createFeed, type FeedOptions } from '../../cdc/feed.ts';
+import type { SourceInfo } from '../../cdc/source-info.ts';
+import { createGateway } from '../../server/gateway.ts';
+import type { GatewayOptions, GatewayStats } from '../../server/gateway-options.ts';
+import type { Zone } from '../auction/zone.ts';
+import type { Config } from '../config.ts';
+import type { AuctionReads, Clock, Log } from '../ports.ts';
+import { LateZone } from './late-zone.ts';
+
+/** A v2 client's time for its first message; PROTOCOL: 10 s. */
+const AUTHENTICATE_WITHIN_MS = 10_000;
+const HANDSHAKE_WITHIN_MS = 10_000;
+const BACKLOG_BYTES_MAX = 1024 * 1024;
+
+export interface ApplicationOptions {
+  readonly config: Pick<Config, 'server' | 'messages' | 'tokens'>;
+  readonly feed: FeedOptions;
+  /** Answers further plain HTTP requests; returns false to leave one alone. */
+  readonly staticRoutes?: (request: IncomingMessage, response: ServerResponse) => boolean;
+}
+
+export interface ApplicationDeps {
+  readonly log: Log;
+  readonly now: Clock;
+}
+
+export interface Application {
+  /** The live book and the state of the feed. */
+  readonly reads: AuctionReads;
+  /**
+   * Binds the port: `/healthz` answers from here on, `/readyz` says 503 until the feed is live.
+   *
+   * @throws AppError PORT_UNAVAILABLE
+   */
+  listen(): Promise<{ readonly host: string; readonly port: number }>;
+  /**
+   * Starts the feed; resolves when its first stream is live, however long the source cannot be reached.
+   *
+   * @throws AppError SOURCE_UNSUITABLE, MAPPING_INVALID
+   */
+  tail(): Promise<SourceInfo>;
+  stats(): GatewayStats;
+  /** Drains the gateway, then stops the feed. Idempotent; bounded by `DRAIN_SECONDS` and some seconds. */
+  stop(): Promise<void>;
+}
+
+/** Wires the two shells together. Nothing runs before `listen`. */
+export function createApplication(options: ApplicationOptions, deps: ApplicationDeps): Application {
+  const { log, now } = deps;
+  const feed = createFeed(options.feed, { log: log.child({ part: 'feed' }), now });
+  const zone = new LateZone(options.feed.zone);
+  const gateway = createGateway(gatewayOptions(options, zone), {
+    log: log.child({ part: 'gateway' }),
+    now,
+    reads: feed,
+    clockOffsetMs: () => feed.clockOffsetMs(),
+  });
+  feed.onState((state) => {
+    gateway.feedChanged(state);
+  });
+  let stopping: Promise<void> | null = null;
+  const stop = async (): Promise<void> => {
+    await gateway.stop();
+    await feed.stop();
+  };
+  return {
+    reads: feed,
+    listen: () => gateway.listen(),
+    tail: async () => {
+      const source = await feed.start(gateway);
+      zone.learn(source.zone);
+      return source;
+    },
+    stats: () => gateway.stats(),
+    stop: () => (stopping ??= stop()),
+  };
+}
+
+function gatewayOptions(options: ApplicationOptions, zone: Zone): GatewayOptions {
+  const { server, messages, tokens } = options.config;
+  return {
+    host: server.host,
+    port: server.port,
+    path: server.path,
+    jwt: { secret: tokens.secret },
+    heartbeatIntervalMs: server.heartbeatMs,
+    authenticateWithinMs: AUTHENTICATE_WITHIN_MS,
+    handshakeWithinMs: HANDSHAKE_WITHIN_MS,
+    messageBytesMax: server.maxMessageBytes,
+    subscriptionsMax: server.maxSubscriptions,
+    messagesPerSecondMax: server.messagesPerSecond,
+    messageBurstMax: Math.max(server.maxSubscriptions, server.messagesPerSecond),
+    connectionsMax: server.maxConnections,
+    backlogBytesMax: BACKLOG_BYTES_MAX,
+    drainMs: server.drainMs,
+    bidderNames: messages.bidderNames,
+    legacyTimesZone: messages.legacyTimes ? zone : null,
+    allowedOrigins: server.allowedOrigins,
+    ...(options.staticRoutes !== undefined && { staticRoutes: options.staticRoutes }),
+  };
+}

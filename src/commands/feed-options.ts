@@ -1,0 +1,87 @@
+/**
+ * Configuration to feed options: reads the files that the configuration names.
+ */
+import { readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+
+import type { ConnectionSettings } from '../../cdc/binlog-tail.ts';
+import type { FeedOptions } from '../../cdc/feed.ts';
+import { parseMappingFile, type MappingOverride } from '../../cdc/mapping-file.ts';
+import type { SourceConfig } from '../config.ts';
+import type { ConfigProblem } from '../config-problem.ts';
+
+const CONNECT_TIMEOUT_MS = 10_000;
+
+export type FeedOptionsResult =
+  | { readonly ok: true; readonly options: FeedOptions }
+  | { readonly ok: false; readonly problems: readonly ConfigProblem[] };
+
+/** Everything the feed needs, or every fault of the files at once. */
+export function readFeedOptions(source: SourceConfig, cwd: string): FeedOptionsResult {
+  const problems: ConfigProblem[] = [];
+  const mappingFile = readMapping(source.mappingFile, cwd, problems);
+  const ca = readNamed('SOURCE_TLS_CA', source.tlsCaFile, cwd, problems);
+  if (problems.length > 0) return { ok: false, problems };
+  const options: FeedOptions = {
+    connection: connectionSettings(source, ca),
+    database: source.database,
+    mappingFile,
+    zone: source.timeZone,
+    serverId: source.serverId,
+    heartbeatPeriodMs: source.heartbeatMs,
+    queueBytesMax: source.queueBytes,
+    nameCacheMax: source.nameCacheSize,
+    onPositionLost: source.onPositionLost,
+  };
+  return { ok: true, options };
+}
+
+function connectionSettings(source: SourceConfig, ca: string | null): ConnectionSettings {
+  return {
+    host: source.host,
+    port: source.port,
+    user: source.user,
+    password: source.password,
+    connectTimeoutMs: CONNECT_TIMEOUT_MS,
+    ...(source.socketPath !== null && { socketPath: source.socketPath }),
+    ...(source.tls !== 'off' && {
+      ssl: {
+        rejectUnauthorized: source.tls !== 'required',
+        verifyIdentity: source.tls === 'verify-identity',
+        ...(ca !== null && { ca }),
+      },
+    }),
+  };
+}
+
+function readMapping(
+  path: string | null,
+  cwd: string,
+  problems: ConfigProblem[],
+): MappingOverride | null {
+  const text = readNamed('MAPPING_FILE', path, cwd, problems);
+  if (text === null) return null;
+  const parsed = parseMappingFile(text);
+  if (parsed.ok) return parsed.override;
+  for (const { what, fix } of parsed.problems) {
+    problems.push({ name: `MAPPING_FILE ${path ?? ''}:`, problem: what, fix });
+  }
+  return null;
+}
+
+function readNamed(
+  name: string,
+  path: string | null,
+  cwd: string,
+  problems: ConfigProblem[],
+): string | null {
+  if (path === null) return null;
+  try {
+    return readFileSync(resolve(cwd, path), 'utf8');
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown reason';
+    const fix = 'name a file that exists and that this user may read, or leave it out';
+    problems.push({ name, problem: `names a file that cannot be read (${code})`, fix });
+    return null;
+  }
+}

@@ -1,0 +1,190 @@
+/**
+ * The command line: what there is to call, its options, its help. Each command's code is loaded when it is called.
+ */
+import { Command, CommanderError, InvalidArgumentError } from 'commander';
+
+import { VERSION } from '../version.ts';
+import type { ConfigOptions } from './config.ts';
+import { EXIT, type CommandContext, type CommonOptions } from './context.ts';
+import { parseLifetime } from './lifetime.ts';
+import { variablesHelp } from './option-help.ts';
+import type { TailOptions } from './tail.ts';
+import type { TokenOptions } from './token.ts';
+import type { WatchOptions } from './watch.ts';
+
+const WEEK = '7d';
+
+const EXIT_CODES = `Exit codes:
+  0   done, or stopped by a signal in good order
+  1   a check said no, or a second signal cut the shutdown short
+  64  wrong usage: unknown command or option
+  69  a port or service that is needed is not available
+  70  internal error
+  78  configuration, or the database's settings, must be mended first`;
+
+/**
+ * Runs one command line.
+ *
+ * @param args without the program's own name
+ * @returns the exit code
+ */
+export async function runProgram(
+  args: readonly string[],
+  context: CommandContext,
+): Promise<number> {
+  let code: number = EXIT.ok;
+  const program = buildProgram(context, (result) => {
+    code = result;
+  });
+  try {
+    await program.parseAsync(args, { from: 'user' });
+    return code;
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error;
+    // Commander has printed the message already; help and version that were asked for are no fault.
+    return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
+  }
+}
+
+function buildProgram(context: CommandContext, finish: (code: number) => void): Command {
+  const program = new Command('gavelcast')
+    .description(
+      'Real-time auction events over WebSockets, read from the binlog of MySQL or MariaDB.',
+    )
+    .version(VERSION, '-V, --version', 'print the version')
+    .exitOverride()
+    .configureOutput({
+      writeOut: (text) => context.stdout.write(text),
+      writeErr: (text) => context.stderr.write(text),
+    })
+    .showHelpAfterError('(--help says more)')
+    .addHelpText(
+      'after',
+      examples('gavelcast serve', 'gavelcast tail --item 42', 'gavelcast serve --help'),
+    )
+    .addHelpText('after', `\n${EXIT_CODES}`);
+  addServe(program, context, finish);
+  addTail(program, context, finish);
+  addWatch(program, context, finish);
+  addToken(program, context, finish);
+  addConfig(program, context, finish);
+  return program;
+}
+
+type Finish = (code: number) => void;
+
+function addServe(program: Command, context: CommandContext, finish: Finish): void {
+  subcommand(program, 'serve', 'tail the database and serve its auction events over WebSockets')
+    .addHelpText(
+      'after',
+      examples('gavelcast serve', 'gavelcast serve --env-file /etc/portal/.env'),
+    )
+    .addHelpText('after', `\n${variablesHelp()}`)
+    .addHelpText('after', `\n${EXIT_CODES}`)
+    .action(async (options: CommonOptions) => {
+      const { serve } = await import('./serve.ts');
+      finish(await serve(options, context));
+    });
+}
+
+function addTail(program: Command, context: CommandContext, finish: Finish): void {
+  subcommand(program, 'tail', 'print auction events in the terminal as they are committed')
+    .option('--json', 'one JSON object a line, exactly as clients get it')
+    .option('--item <id>', 'only this item; may be repeated', collect)
+    .addHelpText(
+      'after',
+      examples('gavelcast tail', 'gavelcast tail --item 42', 'gavelcast tail --json | jq .type'),
+    )
+    .action(async (options: TailOptions) => {
+      const { tail } = await import('./tail.ts');
+      finish(await tail(options, context));
+    });
+}
+
+function addWatch(program: Command, context: CommandContext, finish: Finish): void {
+  subcommand(program, 'watch', 'connect to a server as a client does, and print what it sends')
+    .argument('[url]', 'server to connect to; default: the one that this configuration describes')
+    .option('--token <jwt>', 'token to connect with')
+    .option('--user <id>', 'mint a token for this user with JWT_SECRET', parseUserId)
+    .option('--item <id>', 'item to watch; may be repeated', collect)
+    .option('--since <eventId>', 'ask for what was missed after this event')
+    .option('--legacy', "connect as the portal's old clients do, without gavelcast.v2")
+    .option('--json', 'one JSON object a line, exactly as it came')
+    .addHelpText(
+      'after',
+      examples(
+        'gavelcast watch --user 42 --item 1 --item 2',
+        'gavelcast watch wss://live.example.com/ws --token "$TOKEN" --item 1',
+      ),
+    )
+    .action(async (url: string | undefined, options: WatchOptions) => {
+      const { watch } = await import('./watch.ts');
+      finish(await watch({ ...options, ...(url !== undefined && { url }) }, context));
+    });
+}
+
+function addToken(program: Command, context: CommandContext, finish: Finish): void {
+  subcommand(program, 'token', 'mint a token for development, or say why one would be refused')
+    .option('--user <id>', 'user the token is for', parseUserId)
+    .option('--email <address>', 'email claim; default: a placeholder')
+    .option(
+      '--expires <lifetime>',
+      'lifetime, as in 90s, 15m, 1h or 7d',
+      parseExpires,
+      parseExpires(WEEK),
+    )
+    .option('--check <jwt>', 'judge this token as the server would: exit 0 or 1')
+    .addHelpText(
+      'after',
+      examples(
+        'gavelcast token --user 42',
+        'gavelcast token --user 42 --expires 1h',
+        'gavelcast token --check "$TOKEN"',
+      ),
+    )
+    .action(async (options: TokenOptions) => {
+      const { token } = await import('./token.ts');
+      finish(token(options, context));
+    });
+}
+
+function addConfig(program: Command, context: CommandContext, finish: Finish): void {
+  subcommand(program, 'config', 'print the effective configuration, secrets masked')
+    .option('--check', 'only say whether it is usable: exit 0 or 78')
+    .option('--json', 'as one JSON object')
+    .addHelpText('after', examples('gavelcast config', 'gavelcast config --check --env-file .env'))
+    .addHelpText('after', `\n${variablesHelp()}`)
+    .action(async (options: ConfigOptions) => {
+      const { config } = await import('./config.ts');
+      finish(config(options, context));
+    });
+}
+
+function subcommand(program: Command, name: string, description: string): Command {
+  return program
+    .command(name)
+    .description(description)
+    .version(VERSION, '-V, --version', 'print the version')
+    .option('--env-file <path>', 'env file to read instead of .env in the working directory');
+}
+
+function examples(...lines: readonly string[]): string {
+  return `\nExamples:\n${lines.map((line) => `  ${line}`).join('\n')}`;
+}
+
+function collect(value: string, previous: readonly string[] | undefined): readonly string[] {
+  if (!/^[\w.:-]{1,64}$/.test(value)) throw new InvalidArgumentError('Not an item id.');
+  return [...(previous ?? []), value];
+}
+
+function parseUserId(value: string): number {
+  const id = Number(value);
+  if (/^\d+$/.test(value) && Number.isSafeInteger(id) && id > 0) return id;
+  throw new InvalidArgumentError('Not a user id: a positive whole number is needed.');
+}
+
+function parseExpires(value: string): number {
+  const seconds = parseLifetime(value);
+  if (seconds !== null) return seconds;
+  throw new InvalidArgumentError('Not a lifetime such as 90s, 15m, 1h or 7d.');
+}

@@ -1,0 +1,132 @@
+/**
+ * `gavelcast serve`: the server as a process.
+ */
+import type { SourceInfo } from '../../cdc/source-info.ts';
+import { isEnabled, type Config } from '../config.ts';
+import { AppError, ERRORS, type ErrorPolicy } from '../errors.ts';
+import { createLog } from '../log.ts';
+import type { BookView } from '../auction/book.ts';
+import type { Log } from '../ports.ts';
+import { VERSION } from '../version.ts';
+import { createApplication, type Application } from './application.ts';
+import { EXIT, explain, findEnvironment, loadOrExplain } from './context.ts';
+import type { CommandContext, CommonOptions } from './context.ts';
+import { readFeedOptions } from './feed-options.ts';
+import { describeSource } from './describe-source.ts';
+import { exitOnUncaught, watchForInterruption, type Interruption } from './interruption.ts';
+
+/** Serves until a signal asks it to end. @returns the exit code */
+export async function serve(options: CommonOptions, context: CommandContext): Promise<number> {
+  const found = findEnvironment(options, context);
+  if (isEnabled(found.env) === false) {
+    context.stdout.write('gavelcast: WS_ENABLED is false: nothing to serve\n');
+    return EXIT.ok;
+  }
+  const loaded = loadOrExplain(found, ['source', 'tokens', 'server'], context);
+  if (loaded === null) return EXIT.config;
+  const { config, warnings } = loaded;
+  const feed = readFeedOptions(config.source, context.cwd);
+  if (!feed.ok) {
+    explain(feed.problems, context);
+    return EXIT.config;
+  }
+  const { log, flush } = createLog(config.log, {
+    fd: 1,
+    isTerminal: context.stdout.isTTY === true,
+  });
+  const report = (error: unknown, event: string): void => {
+    log.fatal({ err: error }, event);
+    flush();
+  };
+  exitOnUncaught(report);
+  for (const { name, warning } of warnings) {
+    log.warn({ name, text: `${name} ${warning}` }, 'config_warning');
+  }
+  const interruption = watchForInterruption({ endsWithOutput: false, flush });
+  const application = createApplication({ config, feed: feed.options }, { log, now: context.now });
+  try {
+    return await run(application, { config, log, interruption });
+  } finally {
+    interruption.dispose();
+    flush();
+  }
+}
+
+interface Running {
+  readonly config: Config;
+  readonly log: Log;
+  readonly interruption: Interruption;
+}
+
+/** Listens first, so that `/healthz` answers while the source is still being looked for. */
+async function run(application: Application, running: Running): Promise<number> {
+  const { config, log, interruption } = running;
+  try {
+    const address = await application.listen();
+    announceAddress(address, config, log);
+    const source = await Promise.race([application.tail(), interruption.happened]);
+    if (typeof source !== 'string') announceSource(source, application.reads.book, running);
+    const signal = await interruption.happened;
+    log.info({ signal, text: `${signal}: closing connections and stopping` }, 'stopping');
+    await application.stop();
+    log.info({ text: 'stopped' }, 'stopped');
+    return EXIT.ok;
+  } catch (error) {
+    const code = reportFailure(error, log);
+    await application.stop();
+    return code;
+  }
+}
+
+function announceAddress(
+  address: { readonly host: string; readonly port: number },
+  config: Config,
+  log: Log,
+): void {
+  const host = address.host.includes(':') ? `[${address.host}]` : address.host;
+  const url = `ws://${host}:${address.port.toString()}${config.server.path ?? ''}`;
+  log.info(
+    { version: VERSION, url, text: `gavelcast ${VERSION} listening on ${url}` },
+    'listening',
+  );
+}
+
+function announceSource(source: SourceInfo, book: BookView, { config, log }: Running): void {
+  const positions = source.gtid ? 'GTID' : 'file and position';
+  const details = `${positions}, server id ${source.serverId.toString()}, zone ${source.zoneName}`;
+  const text = `tailing ${describeSource(source, config)} (${details})`;
+  log.info(
+    {
+      flavour: source.flavour,
+      version: source.version,
+      database: config.source.database,
+      user: config.source.user,
+      gtid: source.gtid,
+      rowMetadata: source.rowMetadata,
+      serverId: source.serverId,
+      zone: source.zoneName,
+      clockOffsetMs: source.clockOffsetMs,
+      text,
+    },
+    'tailing',
+  );
+  const live = liveAuctions(book);
+  log.info({ live, text: `book: ${live.toString()} live auctions` }, 'book_loaded');
+}
+
+function liveAuctions(book: BookView): number {
+  let live = 0;
+  for (const auction of book.values()) if (auction.status === 'active') live += 1;
+  return live;
+}
+
+/** Says why the program cannot go on, with every fault and its fix where there are several. @returns the exit code */
+function reportFailure(error: unknown, log: Log): number {
+  if (!(error instanceof AppError)) {
+    log.fatal({ err: error }, 'internal_error');
+    return EXIT.internal;
+  }
+  const policy: ErrorPolicy = ERRORS[error.code];
+  log.fatal({ code: error.code, text: error.message }, 'cannot_start');
+  return policy.exitCode ?? EXIT.unavailable;
+}

@@ -1,0 +1,97 @@
+/**
+ * `gavelcast tail`: the feed without the server. Prints what clients would get.
+ */
+import { createFeed } from '../../cdc/feed.ts';
+import type { Config } from '../config.ts';
+import { AppError, ERRORS, type ErrorPolicy } from '../errors.ts';
+import { createLog } from '../log.ts';
+import type { EventBatch, Publisher } from '../ports.ts';
+import { encodeEvent } from '../protocol/event-message.ts';
+import { describeSource } from './describe-source.ts';
+import { EXIT, explain, findEnvironment, loadOrExplain, warn } from './context.ts';
+import type { CommandContext, CommonOptions } from './context.ts';
+import { readFeedOptions } from './feed-options.ts';
+import { watchForInterruption } from './interruption.ts';
+import { LateZone } from './late-zone.ts';
+import { messageLine } from './message-line.ts';
+
+export interface TailOptions extends CommonOptions {
+  readonly json?: boolean;
+  /** Item ids as text; none: all. */
+  readonly item?: readonly string[];
+}
+
+/** Prints events until a signal or a closed pipe ends it. stdout has events alone; everything else is on stderr. */
+export async function tail(options: TailOptions, context: CommandContext): Promise<number> {
+  const loaded = loadOrExplain(findEnvironment(options, context), ['source'], context);
+  if (loaded === null) return EXIT.config;
+  const { config } = loaded;
+  const feedOptions = readFeedOptions(config.source, context.cwd);
+  if (!feedOptions.ok) {
+    explain(feedOptions.problems, context);
+    return EXIT.config;
+  }
+  warn(loaded.warnings, context);
+  const isTerminal = context.stderr.isTTY === true;
+  const { log, flush } = createLog(quieter(config), { fd: 2, isTerminal });
+  const zone = new LateZone(config.source.timeZone);
+  const feed = createFeed(feedOptions.options, { log, now: context.now });
+  const interruption = watchForInterruption({ endsWithOutput: true, flush });
+  const publisher = createPrinter({ options, context, config, zone });
+  try {
+    const source = await Promise.race([feed.start(publisher), interruption.happened]);
+    if (typeof source !== 'string') {
+      zone.learn(source.zone);
+      context.stderr.write(`gavelcast: tailing ${describeSource(source, config)}\n`);
+      await interruption.happened;
+    }
+    return EXIT.ok;
+  } catch (error) {
+    if (!(error instanceof AppError)) throw error;
+    const policy: ErrorPolicy = ERRORS[error.code];
+    context.stderr.write(`gavelcast: ${error.code}: ${error.message}\n`);
+    return policy.exitCode ?? EXIT.unavailable;
+  } finally {
+    await feed.stop();
+    interruption.dispose();
+    flush();
+  }
+}
+
+/** Ordinary log lines would bury the events; an operator who asks for `debug` gets them. */
+function quieter(config: Config): Config['log'] {
+  return config.log.level === 'info' ? { ...config.log, level: 'warn' } : config.log;
+}
+
+/** A publisher that writes each event as a line. */
+export function createPrinter(parts: {
+  readonly options: TailOptions;
+  readonly context: Pick<CommandContext, 'stdout' | 'stderr' | 'now'>;
+  readonly config: Pick<Config, 'messages'>;
+  readonly zone: LateZone;
+}): Publisher {
+  const { options, context, config, zone } = parts;
+  const wanted = options.item === undefined ? null : new Set(options.item);
+  const colour = context.stdout.isTTY === true;
+  return {
+    publish: (batch: EventBatch) => {
+      const nowMs = context.now();
+      const encoding = {
+        nameOf: batch.nameOf,
+        bidderNames: config.messages.bidderNames,
+        legacyTimesZone: config.messages.legacyTimes ? zone : null,
+        serverTimeMs: nowMs,
+      };
+      for (const event of batch.events) {
+        const wire = encodeEvent(event, encoding);
+        if (wire === null || wanted?.has(wire.itemId) === false) continue;
+        const line =
+          options.json === true ? wire.json : messageLine(wire.json, { atMs: nowMs, colour });
+        context.stdout.write(`${line}\n`);
+      }
+    },
+    sourceReset: (reason) => {
+      context.stderr.write(`gavelcast: events may be missing here: ${reason}\n`);
+    },
+  };
+}
