@@ -92,7 +92,8 @@ export class Admission {
   /** True when the client's token is past its grace; the connection is then being closed. */
   closeIfExpired(connection: Connection): boolean {
     const { identity } = connection;
-    if (identity === null || this.#deps.now() < identity.expiresAtMs + EXPIRY_GRACE_MS) return false;
+    if (identity === null || this.#deps.now() < identity.expiresAtMs + EXPIRY_GRACE_MS)
+      return false;
     connection.close(4001);
     return true;
   }
@@ -140,7 +141,7 @@ export class Admission {
       connection.close(1012);
       return;
     }
-    if (connection.isClosing) return;
+    if (connection.isClosing()) return;
     if (standing !== null && !mayConnect(standing, now())) {
       connection.close(4502);
       return;

@@ -101,7 +101,7 @@ export class ClientCommands {
   async #subscribeReading(connection: Connection, message: Subscribe, from: number): Promise<void> {
     const { reads, log } = this.#deps;
     for (const itemId of message.itemIds.slice(from)) {
-      if (connection.isClosing || !this.#hasRoom(connection, itemId)) return;
+      if (connection.isClosing() || !this.#hasRoom(connection, itemId)) return;
       let read: AuctionView | null = null;
       if (reads.book.get(itemId) === undefined) {
         try {
@@ -115,7 +115,7 @@ export class ClientCommands {
       }
       // The stream may have brought the item into the book meanwhile: then the book is what live events join on.
       const auction = reads.book.get(itemId) ?? read;
-      if (connection.isClosing) return;
+      if (connection.isClosing()) return;
       if (auction === null) this.#notFound(connection, itemId);
       else this.#join(connection, auction, message);
     }

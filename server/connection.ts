@@ -78,7 +78,8 @@ export class Connection implements BatchRecipient, SocketOwner, Swept {
     return this.#stage;
   }
 
-  get isClosing(): boolean {
+  /** A method, not a property: the answer may differ after every await. */
+  isClosing(): boolean {
     return this.#stage === 'closing';
   }
 

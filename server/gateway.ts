@@ -94,7 +94,7 @@ class HttpGateway implements Gateway {
       hub: this.#hub,
       admission: this.#admission,
       subscriptionsMax: options.subscriptionsMax,
-      legacyTimes: options.legacyTimesZone,
+      legacyTimesZone: options.legacyTimesZone,
     });
     this.#inbox = new Inbox({
       log,

@@ -49,12 +49,12 @@ export class Inbox {
   async #goOn(connection: Connection, work: Promise<void>): Promise<void> {
     try {
       await work;
-      while (connection.waiting !== null && !connection.isClosing) {
+      while (connection.waiting !== null && !connection.isClosing()) {
         const waiting = connection.waiting;
         connection.waiting = null;
         if (waiting.length >= WAITING_MAX) connection.resumeReading();
         for (const text of waiting) {
-          if (!connection.isClosing) await this.#deps.answer(connection, text);
+          if (!connection.isClosing()) await this.#deps.answer(connection, text);
         }
       }
     } catch (error) {

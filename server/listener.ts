@@ -32,14 +32,10 @@ export async function bind(server: Server, { host, port }: Address): Promise<Add
 
 function explain({ code, message }: NodeJS.ErrnoException, port: number): string {
   const number = String(port);
-  switch (code) {
-    case 'EADDRINUSE':
-      return `another program holds port ${number} (find it with: ss -ltnp 'sport = :${number}')`;
-    case 'EACCES':
-      return `this account may not bind port ${number}; take one above 1023`;
-    case 'EADDRNOTAVAIL':
-      return 'this machine has no such address';
-    default:
-      return message;
+  if (code === 'EADDRINUSE') {
+    return `another program holds port ${number} (find it with: ss -ltnp 'sport = :${number}')`;
   }
+  if (code === 'EACCES') return `this account may not bind port ${number}; take one above 1023`;
+  if (code === 'EADDRNOTAVAIL') return 'this machine has no such address';
+  return message;
 }

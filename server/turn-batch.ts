@@ -51,8 +51,9 @@ export class BatchNode {
     if (this.#parent === null) return this.#frame;
     if (this.#joined !== null) return this.#joined;
     const bytes = Buffer.allocUnsafe(this.bytes);
-    let end = this.bytes;
-    for (let node: BatchNode | null = this; node !== null; node = node.#parent) {
+    let end = this.bytes - this.#frame.length;
+    bytes.set(this.#frame, end);
+    for (let node: BatchNode | null = this.#parent; node !== null; node = node.#parent) {
       end -= node.#frame.length;
       bytes.set(node.#frame, end);
     }
