@@ -34,7 +34,7 @@ const INSTALL_ADVICE: Readonly<Record<Flavour, string>> = {
 };
 
 /** Cache directory: `GAVELCAST_CACHE`, default `~/.cache/gavelcast`. */
-export function cacheDirectory(): string {
+function cacheDirectory(): string {
   return process.env['GAVELCAST_CACHE'] ?? join(homedir(), '.cache', 'gavelcast');
 }
 
@@ -94,9 +94,10 @@ export function programOnPath(name: string): string | null {
 }
 
 function serverVersion(program: string, chroot: string | null): string | null {
-  const [command, ...args] =
-    chroot === null ? [program, '--version'] : ['chroot', chroot, program, '--version'];
-  const run = spawnSync(command ?? program, args, { encoding: 'utf8' });
+  const run =
+    chroot === null
+      ? spawnSync(program, ['--version'], { encoding: 'utf8' })
+      : spawnSync('chroot', [chroot, program, '--version'], { encoding: 'utf8' });
   return /Ver (\d+\.\d+\.\d+(?:-MariaDB)?)/.exec(run.stdout)?.[1] ?? null;
 }
 
@@ -105,7 +106,7 @@ function isRoot(): boolean {
 }
 
 /** Installs Debian packages; false where that cannot be done (not root, no apt) or does not work. */
-function installPackages(packages: readonly string[]): boolean {
+export function installPackages(packages: readonly string[]): boolean {
   if (!isRoot() || programOnPath('apt-get') === null) return false;
   progress(`installing ${packages.join(' ')} with apt-get`);
   const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };

@@ -6,6 +6,7 @@ import { spawn, spawnSync } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, openSync, readFileSync } from 'node:fs';
+import { Socket } from 'node:net';
 import { join } from 'node:path';
 import type { Installation } from './database-installation.ts';
 
@@ -40,7 +41,7 @@ export class Watchdog {
     this.#shell.unref();
     const input = this.#shell.stdin;
     // The pipe alone must not keep a finished program alive.
-    if (input !== null && 'unref' in input && typeof input.unref === 'function') input.unref();
+    if (input instanceof Socket) input.unref();
   }
 
   /** The process to kill; null when there is none (any more). */

@@ -5,7 +5,8 @@
 import { findInstallation } from './database-installation.ts';
 import { FLAVOURS } from './database-server.ts';
 
-export default function setup(): void {
+/** Called by vitest, once a run. */
+export function setup(): void {
   for (const flavour of FLAVOURS) {
     const { version, chroot } = findInstallation(flavour);
     const place = chroot === null ? '' : ` (in ${chroot})`;

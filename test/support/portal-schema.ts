@@ -66,7 +66,7 @@ export async function createPortalTables(
 }
 
 /** The statements that create the tables of one shape, in order. */
-export function portalStatements(shape: PortalShape): readonly string[] {
+function portalStatements(shape: PortalShape): readonly string[] {
   const tables = shape === 'A' || shape === 'C' ? migrationTables(shape) : productionTables(shape);
   return [...tables, watchlistTable(shape), EVENTS_TABLE];
 }

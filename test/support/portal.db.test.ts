@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { FLAVOURS, startDatabase } from './database-server.ts';
 import type { DatabaseServer, Flavour } from './database-server.ts';
 import { createPortalTables, PORTAL_NAMES, PORTAL_SHAPES } from './portal-schema.ts';
-import { Portal, SOFT_CLOSE_SECONDS } from './portal.ts';
+import { BidRejected, Portal, SOFT_CLOSE_SECONDS } from './portal.ts';
 import type { BidStyle } from './portal.ts';
 
 const HOUR_MS = 3_600_000;
@@ -88,11 +88,17 @@ describe.each(FLAVOURS)('the fixture portal on %s', (flavour: Flavour) => {
       const itemId = await addItem();
       const endedId = await addItem({ endInMs: -HOUR_MS });
       const bid = { userId, amount: '10.00', style };
-      await expect(portal.placeBid({ ...bid, itemId })).rejects.toThrow('too_low');
-      await expect(portal.placeBid({ ...bid, itemId: endedId })).rejects.toThrow('past_end');
+      await expect(portal.placeBid({ ...bid, itemId })).rejects.toThrow(new BidRejected('too_low'));
+      await expect(portal.placeBid({ ...bid, itemId: endedId })).rejects.toThrow(
+        new BidRejected('past_end'),
+      );
       await portal.cancel(itemId);
-      await expect(portal.placeBid({ ...bid, itemId })).rejects.toThrow('not_active');
-      await expect(portal.placeBid({ ...bid, itemId: 999_999 })).rejects.toThrow('unknown_item');
+      await expect(portal.placeBid({ ...bid, itemId })).rejects.toThrow(
+        new BidRejected('not_active'),
+      );
+      await expect(portal.placeBid({ ...bid, itemId: 999_999 })).rejects.toThrow(
+        new BidRejected('unknown_item'),
+      );
       expect(await bids(itemId)).toEqual([]);
     });
 
