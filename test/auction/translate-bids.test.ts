@@ -1,0 +1,256 @@
+import { describe, expect, test } from 'vitest';
+import { bidIdOf, itemIdOf, userIdOf } from '../../src/auction/ids.ts';
+import { compareBidIds } from '../../src/auction/bid-rows.ts';
+import type { RowChange } from '../../src/auction/row-change.ts';
+import { missingItems, translate } from '../../src/auction/translate.ts';
+import {
+  bidDelete,
+  bidInsert,
+  BIDS_ONLY_SCHEMA,
+  bookWith,
+  itemDelete,
+  itemInsert,
+  itemUpdate,
+  LEADER_SCHEMA,
+  money,
+  transactionOf,
+} from './builders.ts';
+
+const ALICE = userIdOf(3);
+const BOB = userIdOf(4);
+
+describe('bid insert', () => {
+  test('gives BidPlaced with every field, and counts', () => {
+    const book = bookWith(LEADER_SCHEMA, { bidCount: 4 });
+    const [event, ...others] = translate(
+      book,
+      transactionOf('0-1-5', bidInsert(77, 1, 3, '12.50')),
+    );
+    expect(others).toEqual([]);
+    expect(event).toEqual({
+      type: 'BidPlaced',
+      eventId: 'm0-1-5.0.0.t9t8qo',
+      itemId: '1',
+      bidId: '77',
+      bidderId: '3',
+      amount: '12.50',
+      placedAtMs: 5_000,
+      reserveMet: null,
+      bidCount: 5,
+    });
+    expect(book.get(itemIdOf(1))?.bidCount).toBe(5);
+  });
+
+  test.each(['upcoming', 'sold', 'unsold', 'cancelled'] as const)(
+    'also on an item that is %s',
+    (status) => {
+      const book = bookWith(LEADER_SCHEMA, { status });
+      const events = translate(book, transactionOf('0-1-5', bidInsert(77, 1, 3, '12.50')));
+      expect(events.map(({ type }) => type)).toEqual(['BidPlaced']);
+    },
+  );
+
+  test('also on an item that nobody knows any more', () => {
+    const book = bookWith(LEADER_SCHEMA);
+    const changes = [bidInsert(1, 5, 3, '1.00'), bidInsert(2, 5, 3, '2.00')];
+    const events = translate(book, transactionOf('0-1-5', ...changes));
+    expect(events).toMatchObject([
+      { type: 'BidPlaced', itemId: '5', bidCount: 1, reserveMet: null },
+      { type: 'BidPlaced', itemId: '5', bidCount: 2, reserveMet: null },
+    ]);
+  });
+
+  test('two bids in one transaction are two events', () => {
+    const book = bookWith(LEADER_SCHEMA);
+    const events = translate(
+      book,
+      transactionOf('0-1-5', bidInsert(1, 1, 3, '11.00'), bidInsert(2, 1, 4, '12.00')),
+    );
+    expect(events).toMatchObject([
+      { bidId: '1', bidCount: 1 },
+      { bidId: '2', bidCount: 2 },
+    ]);
+    expect(new Set(events.map(({ eventId }) => eventId)).size).toBe(2);
+  });
+
+  test('a bid that is already in the count is not counted again', () => {
+    const countedBids = new Set([bidIdOf(8), bidIdOf(9)]);
+    const book = bookWith(LEADER_SCHEMA, { bidCount: 2, countedBids });
+    const changes = [bidInsert(8, 1, 3, '11.00'), bidInsert(9, 1, 3, '12.00')];
+    const events = translate(
+      book,
+      transactionOf('0-1-5', ...changes, bidInsert(10, 1, 3, '13.00')),
+    );
+    expect(events).toMatchObject([{ bidCount: 2 }, { bidCount: 2 }, { bidCount: 3 }]);
+    expect(book.get(itemIdOf(1))?.countedBids).toBeNull();
+  });
+
+  test.each([
+    ['no reserve', { reservePrice: null, reserveMet: false }, null],
+    ['below the reserve', { reservePrice: money('12.51'), reserveMet: true }, false],
+    ['at the reserve', { reservePrice: money('12.5'), reserveMet: false }, true],
+    ['only a met column', { reservePrice: undefined, reserveMet: true }, true],
+    ['only an unmet column', { reservePrice: undefined, reserveMet: false }, false],
+    ['neither column', { reservePrice: undefined, reserveMet: undefined }, null],
+  ])('reserveMet: %s', (_, fields, reserveMet) => {
+    const book = bookWith(LEADER_SCHEMA, fields);
+    const events = translate(book, transactionOf('0-1-5', bidInsert(1, 1, 3, '12.50')));
+    expect(events).toMatchObject([{ type: 'BidPlaced', reserveMet }]);
+  });
+});
+
+describe('leader without a leader column', () => {
+  const led = { leaderId: ALICE, leadingAmount: money('20.00'), leadingBidId: bidIdOf(100) };
+
+  test.each([
+    ['higher', 101, '20.01', true],
+    ['higher by the whole, though shorter as text', 101, '100', true],
+    ['lower', 101, '9.99', false],
+    ['equal and later', 101, '20', false],
+    ['equal with the lower id', 99, '20.000', true],
+  ])('a bid that is %s', (_, bidId, amount, takesLead) => {
+    const book = bookWith(BIDS_ONLY_SCHEMA, led);
+    const events = translate(book, transactionOf('0-1-5', bidInsert(bidId, 1, 4, amount)));
+    expect(events.map(({ type }) => type)).toEqual(
+      takesLead ? ['BidPlaced', 'LeaderOutbid'] : ['BidPlaced'],
+    );
+    expect(book.get(itemIdOf(1))?.leaderId).toBe(takesLead ? BOB : ALICE);
+    if (takesLead) {
+      expect(events[1]).toMatchObject({
+        userId: ALICE,
+        newBidAmount: amount,
+        yourBidAmount: '20.00',
+        eventId: 'm0-1-5.0.1.t9t8qo',
+      });
+    }
+  });
+
+  test('a leader who raises his own bid is not outbid', () => {
+    const book = bookWith(BIDS_ONLY_SCHEMA, led);
+    const events = translate(book, transactionOf('0-1-5', bidInsert(101, 1, 3, '30.00')));
+    expect(events.map(({ type }) => type)).toEqual(['BidPlaced']);
+    expect(book.get(itemIdOf(1))).toMatchObject({ leadingAmount: '30.00', leadingBidId: '101' });
+  });
+
+  test('nobody is outbid on an item that is not active', () => {
+    const book = bookWith(BIDS_ONLY_SCHEMA, { ...led, status: 'sold' });
+    const events = translate(book, transactionOf('0-1-5', bidInsert(101, 1, 4, '30.00')));
+    expect(events.map(({ type }) => type)).toEqual(['BidPlaced']);
+  });
+
+  test('the first bid leads, outbidding nobody', () => {
+    const book = bookWith(BIDS_ONLY_SCHEMA);
+    const events = translate(book, transactionOf('0-1-5', bidInsert(1, 1, 3, '1.00')));
+    expect(events.map(({ type }) => type)).toEqual(['BidPlaced']);
+    expect(book.get(itemIdOf(1))?.leaderId).toBe(ALICE);
+  });
+
+  test('where the items row names the leader, bids do not', () => {
+    const book = bookWith(LEADER_SCHEMA, { leaderId: ALICE });
+    const events = translate(book, transactionOf('0-1-5', bidInsert(1, 1, 4, '99.00')));
+    expect(events.map(({ type }) => type)).toEqual(['BidPlaced']);
+    expect(book.get(itemIdOf(1))?.leaderId).toBe(ALICE);
+  });
+
+  test('a deleted leading bid leaves the leader to be read again', () => {
+    const book = bookWith(BIDS_ONLY_SCHEMA, { ...led, bidCount: 3 });
+    translate(book, transactionOf('0-1-5', bidDelete(99, 1)));
+    expect([...book.needsReload]).toEqual([]);
+    translate(book, transactionOf('0-1-6', bidDelete(100, 1)));
+    expect([...book.needsReload]).toEqual(['1']);
+    expect(book.get(itemIdOf(1))).toMatchObject({
+      leaderId: null,
+      leadingAmount: null,
+      leadingBidId: null,
+      bidCount: 1,
+    });
+    expect(missingItems(book, [bidInsert(101, 1, 4, '5.00')])).toEqual(['1']);
+  });
+});
+
+describe('bid delete', () => {
+  test('gives BidRetracted with the price the book holds, and counts down to 0 at most', () => {
+    const book = bookWith(LEADER_SCHEMA, { bidCount: 1, currentPrice: money('15.00') });
+    const events = translate(book, transactionOf('0-1-5', bidDelete(7, 1), bidDelete(8, 1)));
+    expect(events).toEqual([
+      {
+        type: 'BidRetracted',
+        eventId: 'm0-1-5.0.0.t9t8qo',
+        itemId: '1',
+        bidId: '7',
+        currentPrice: '15.00',
+      },
+      expect.objectContaining({ type: 'BidRetracted', bidId: '8' }),
+    ]);
+    expect(book.get(itemIdOf(1))?.bidCount).toBe(0);
+  });
+
+  test('an image that does not name the item gives nothing', () => {
+    const book = bookWith(LEADER_SCHEMA, { bidCount: 1 });
+    const change: RowChange = {
+      index: 0,
+      timestampMs: 0,
+      table: 'bids',
+      kind: 'delete',
+      bidId: bidIdOf(7),
+      before: {},
+    };
+    expect(translate(book, transactionOf('0-1-5', change))).toEqual([]);
+    expect(missingItems(book, [change])).toEqual([]);
+  });
+});
+
+test('bid ids compare by number', () => {
+  const ids = ['10', '9', '100', '18446744073709551615', '2'].map((id) => bidIdOf(id));
+  expect(ids.toSorted(compareBidIds)).toEqual(['2', '9', '10', '100', '18446744073709551615']);
+  expect(compareBidIds(bidIdOf('b'), bidIdOf('a'))).toBeGreaterThan(0);
+});
+
+describe('missingItems', () => {
+  const full = {
+    status: 'active',
+    currentPrice: money('1.00'),
+    endTimeMs: 1,
+    sellerId: null,
+    highestBidderId: null,
+    reservePrice: null,
+    reserveMet: null,
+  } as const;
+
+  test('items of bids and live item rows that are not in the book, once, in order', () => {
+    const book = bookWith(LEADER_SCHEMA, {});
+    const changes = [
+      bidInsert(1, 7, 3, '1.00'),
+      bidInsert(2, 1, 3, '1.00'),
+      bidDelete(3, 6),
+      bidInsert(4, 7, 3, '2.00'),
+      itemUpdate(5, { status: 'upcoming' }, { status: 'active' }),
+    ];
+    expect(missingItems(book, changes)).toEqual(['7', '6', '5']);
+  });
+
+  test('an insert defines its item, unless its image is partial', () => {
+    const book = bookWith(LEADER_SCHEMA);
+    const { status: _, ...partial } = full;
+    expect(missingItems(book, [itemInsert(5, full), bidInsert(1, 5, 3, '1.00')])).toEqual([]);
+    expect(missingItems(book, [itemInsert(5, partial), bidInsert(1, 5, 3, '1.00')])).toEqual(['5']);
+  });
+
+  test('rows that concern no live auction need no read; a partial image may hide one', () => {
+    const book = bookWith(LEADER_SCHEMA);
+    expect(missingItems(book, [itemUpdate(5, { status: 'sold' }, { status: 'sold' })])).toEqual([]);
+    expect(missingItems(book, [itemDelete(5, { status: 'active' })])).toEqual([]);
+    expect(missingItems(book, [itemUpdate(5, {}, { currentPrice: null })])).toEqual(['5']);
+  });
+
+  test('users and watchlist rows name no item to read', () => {
+    const book = bookWith(LEADER_SCHEMA);
+    const row = { index: 0, timestampMs: 0, userId: ALICE };
+    expect(
+      missingItems(book, [
+        { ...row, table: 'watchlist', kind: 'insert', itemId: itemIdOf(50) },
+        { ...row, table: 'users', kind: 'delete' },
+      ]),
+    ).toEqual([]);
+  });
+});
