@@ -1,0 +1,210 @@
+/** The page: opens a session, connects, and hands every message to the parts that show it. */
+import { AuctionGrid } from './auction-grid.ts';
+import { after, fromListing, type Auction } from './auction.ts';
+import { BidRate, showAuctionCounts, showConnection, showLatency, showRate } from './dashboard.ts';
+import { openFeed, openSession, placeBid, type BidAnswer, type Session } from './demo-api.ts';
+import type { Listing } from './listing.ts';
+import { DetailView } from './detail-view.ts';
+import { byId, setText } from './dom.ts';
+import { money, raised } from './format.ts';
+import { LatencyMeter } from './latency-meter.ts';
+import { LiveConnection, type LiveState } from './live.ts';
+import { showOwnBids, showVisitor, tick } from './side-panels.ts';
+import { installTheme } from './theme.ts';
+import { Toasts } from './toasts.ts';
+import type { ServerMessage } from './wire.ts';
+
+const TICK_MS = 250;
+const FIGURES_MS = 1000;
+const RETRY_SESSION_MS = 1500;
+
+class Page {
+  readonly #session: Session;
+  readonly #auctions = new Map<number, Auction>();
+  readonly #toasts = new Toasts(byId('toasts'));
+  readonly #meter = new LatencyMeter();
+  readonly #rate = new BidRate();
+  readonly #isSameMachine = ['localhost', '127.0.0.1', '[::1]'].includes(location.hostname);
+  readonly #live: LiveConnection;
+  readonly #grid: AuctionGrid;
+  readonly #detail: DetailView;
+
+  constructor(session: Session) {
+    this.#session = session;
+    const { user, token } = session;
+    const bid = (itemId: number, amount: number): Promise<BidAnswer> =>
+      placeBid(token, itemId, amount);
+    const onOpen = (itemId: number): void => {
+      this.#open(itemId);
+    };
+    this.#grid = new AuctionGrid(byId('auctions'), { user, placeBid: bid, onOpen });
+    this.#detail = new DetailView({ user, placeBid: bid });
+    this.#live = new LiveConnection({
+      url: `${location.protocol === 'https:' ? 'wss' : 'ws'}://${location.host}/`,
+      token,
+      onState: (state) => {
+        this.#connectionChanged(state);
+      },
+      onMessage: (message) => {
+        this.#received(message);
+      },
+    });
+  }
+
+  start(): void {
+    const { user, database, auctions } = this.#session;
+    document.body.append(this.#detail.element);
+    showVisitor(byId('visitor'), user);
+    setText(byId('source'), database);
+    this.#addListings(auctions);
+    this.#showOwnBids();
+    this.#live.start();
+    openFeed({
+      onListings: (listings) => {
+        this.#addListings(listings);
+      },
+      onCommits: (commits) => {
+        for (const [bidId, atMs] of commits) this.#meter.committed(bidId, atMs);
+      },
+    });
+    setInterval(() => {
+      this.#tick();
+    }, TICK_MS);
+    setInterval(() => {
+      this.#showFigures();
+    }, FIGURES_MS);
+    this.#showFigures();
+  }
+
+  #received(message: ServerMessage): void {
+    if (!('itemId' in message)) return;
+    const before = this.#auctions.get(message.itemId);
+    if (before === undefined) return;
+    const nowMs = this.#live.serverNow();
+    const auction = after(before, message, { nowMs, user: this.#session.user });
+    if (message.type === 'bid_update') this.#countBid(message, auction);
+    this.#auctions.set(message.itemId, auction);
+    this.#grid.show(auction, nowMs);
+    this.#detail.show(auction, nowMs);
+    if (message.type === 'outbid') this.#alertOutbid(auction, message.newBidAmount);
+    if (message.type === 'auction_ended') this.#alertEnded(auction);
+    if (auction.ownBid !== null) this.#showOwnBids();
+  }
+
+  #countBid(bid: Extract<ServerMessage, { type: 'bid_update' }>, { listing }: Auction): void {
+    if (this.#isSameMachine)
+      this.#meter.arrived(bid.bidId, performance.timeOrigin + performance.now());
+    this.#rate.add(Date.now());
+    tick(byId('ticker'), {
+      bidder: { id: bid.bidderId, name: bid.bidderName },
+      amount: bid.bidAmount,
+      title: listing.title,
+      isOwn: bid.bidderId === this.#session.user.id,
+    });
+  }
+
+  #alertOutbid({ listing }: Auction, amount: number): void {
+    const { itemId, title, art } = listing;
+    const next = raised(amount);
+    this.#toasts.show({
+      kind: 'outbid',
+      key: `item-${itemId}`,
+      art,
+      title: 'You have been outbid',
+      text: `${title} is at ${money(amount)}`,
+      action: {
+        label: `Bid ${money(next)}`,
+        run: () => {
+          void this.#bidAgain(itemId, next);
+        },
+      },
+    });
+  }
+
+  async #bidAgain(itemId: number, amount: number): Promise<void> {
+    const answer = await placeBid(this.#session.token, itemId, amount);
+    if (answer.ok) return;
+    this.#toasts.show({
+      kind: 'note',
+      key: `item-${itemId}`,
+      art: null,
+      title: 'Bid not taken',
+      text: answer.reason,
+      action: null,
+    });
+  }
+
+  #alertEnded({ listing, ending, ownBid }: Auction): void {
+    if (ending === null || ownBid === null) return;
+    const isWon = ending.winner?.id === this.#session.user.id;
+    this.#toasts.show({
+      kind: isWon ? 'won' : 'note',
+      key: `item-${listing.itemId}`,
+      art: listing.art,
+      title: isWon ? 'You won' : 'Auction over',
+      text:
+        ending.winner === null
+          ? `${listing.title} was not sold`
+          : `${listing.title}, ${money(ending.finalPrice ?? 0)}${isWon ? '' : ` to ${ending.winner.name}`}`,
+      action: null,
+    });
+  }
+
+  #connectionChanged(state: LiveState): void {
+    showConnection(state);
+    if (state === 'reconnecting') this.#meter.restart();
+    if (state === 'refused') location.reload(); // the demo was started anew: its users are others
+  }
+
+  #addListings(listings: readonly Listing[]): void {
+    const fresh = listings.filter(({ itemId }) => !this.#auctions.has(itemId));
+    const nowMs = this.#live.serverNow();
+    for (const listing of fresh) {
+      const auction = fromListing(listing, this.#session.user);
+      this.#auctions.set(listing.itemId, auction);
+      this.#grid.add(auction, nowMs);
+    }
+    this.#live.subscribe(fresh.map(({ itemId }) => itemId));
+  }
+
+  #open(itemId: number): void {
+    const auction = this.#auctions.get(itemId);
+    if (auction !== undefined) this.#detail.open(auction, this.#live.serverNow());
+  }
+
+  #showOwnBids(): void {
+    const own = [...this.#auctions.values()].filter(({ ownBid }) => ownBid !== null).toReversed();
+    showOwnBids(byId('own-bids'), own, {
+      user: this.#session.user,
+      onOpen: (itemId) => {
+        this.#open(itemId);
+      },
+    });
+  }
+
+  #tick(): void {
+    const nowMs = this.#live.serverNow();
+    for (const itemId of this.#grid.tick(nowMs)) this.#live.unsubscribe(itemId);
+    const open = this.#detail.itemId === null ? undefined : this.#auctions.get(this.#detail.itemId);
+    if (open !== undefined) this.#detail.show(open, nowMs);
+  }
+
+  #showFigures(): void {
+    showLatency(this.#meter.summary(), this.#isSameMachine);
+    showRate(this.#rate, Date.now());
+    showAuctionCounts([...this.#auctions.values()], this.#session.user, this.#live.serverNow());
+  }
+}
+
+async function run(): Promise<void> {
+  installTheme(byId('theme'));
+  showConnection('connecting');
+  try {
+    new Page(await openSession()).start();
+  } catch {
+    showConnection('reconnecting');
+    setTimeout(() => void run(), RETRY_SESSION_MS);
+  }
+}
+
+await run();
