@@ -1,0 +1,351 @@
+/**
+ * The client an application holds: who watches which item, where to resume, and what has been delivered.
+ *
+ * The position (`since`) is the last event delivered. It stands still from the moment a link opens until every item has
+ * been confirmed: the user's own missed events come first, and a position among them, on a link that then falls, would
+ * skip what the items have missed.
+ */
+import { Alarm } from './alarm.ts';
+import { applyEvent } from './auction-state.ts';
+import {
+  Connection,
+  type ConnectionStatus,
+  type ConnectOptions,
+  type Hello,
+} from './connection.ts';
+import type { Environment } from './environment.ts';
+import { SeenEvents } from './seen-events.ts';
+import type {
+  AuctionEvent,
+  AuctionState,
+  ControlMessage,
+  Id,
+  ServerError,
+  ServerMessage,
+  Standing,
+  StateEvent,
+  WatchEvent,
+  Watchers,
+} from './wire.ts';
+
+/** What `on` can be asked for, and what its handlers are given. */
+export type ClientEvent =
+  AuctionEvent | StateEvent | Watchers | Standing | ServerError | ConnectionStatus;
+export type ClientEventType = ClientEvent['type'];
+export type EventOf<Type extends ClientEventType> = Extract<ClientEvent, { type: Type }>;
+
+interface Entry<Event> {
+  readonly handler: (event: Event) => void;
+}
+
+interface Watch {
+  readonly itemId: Id;
+  readonly entries: Set<Entry<WatchEvent>>;
+  state: AuctionState | null;
+  /** A state was handed out: the next one that is not continuous with it is a reset. */
+  isKnown: boolean;
+  request: 'due' | 'sent' | 'answered';
+  /** Moves of the position when the state was taken: only a later position can recover this item. */
+  joinedAtMove: number;
+  /** Bids up to this count are in a state that was taken together with a replay. */
+  bidCountInState: number;
+}
+
+type Subscribed = Extract<ControlMessage, { type: 'subscribed' }>;
+
+/** Items in one subscribe message: well within 16 KiB and the server's 1,000. */
+const ITEMS_PER_MESSAGE = 500;
+const RATE_LIMITED_WAIT_MS = 1_000;
+
+export class GavelcastClient {
+  readonly #connection: Connection;
+  readonly #seen = new SeenEvents();
+  readonly #watches = new Map<string, Watch>();
+  readonly #entries = new Map<ClientEventType, Set<Entry<ClientEvent>>>();
+  readonly #wantsWatchers: boolean;
+  readonly #askAgain: Alarm;
+  /** Items to be unsubscribed, by key. */
+  readonly #dropped = new Map<string, Id>();
+  /** Items whose replay has not begun: while there are any, the position stands still. */
+  readonly #awaited = new Set<string>();
+  #since: string | null = null;
+  #moves = 0;
+  #isFlushDue = false;
+
+  /** Use `connect`. */
+  constructor(options: ConnectOptions, environment: Environment) {
+    this.#wantsWatchers = options.watchers ?? false;
+    this.#askAgain = new Alarm(environment);
+    this.#connection = new Connection(options, environment, {
+      resume: () => this.#resume(),
+      opened: (hello) => {
+        this.#opened(hello);
+      },
+      received: (message) => {
+        this.#received(message);
+      },
+      dropState: () => {
+        this.#dropState();
+      },
+      changed: (status) => {
+        this.#emit(status);
+      },
+    });
+    this.#connection.start();
+  }
+
+  /** Where the connection stands; `on('connection', …)` tells of changes. */
+  get connection(): ConnectionStatus {
+    return this.#connection.status;
+  }
+
+  /**
+   * Watches an item. The handler gets its `state` first, then each event once, in commit order; and again `state` with
+   * `reset: true` when events may have been missed.
+   *
+   * @returns how to stop; the server is told when nobody watches the item any more
+   */
+  watch(itemId: Id, handler: (event: WatchEvent) => void): () => void {
+    const key = String(itemId);
+    const watch = this.#watches.get(key) ?? newWatch(itemId);
+    const entry = { handler };
+    this.#watches.set(key, watch);
+    watch.entries.add(entry);
+    queueMicrotask(() => {
+      if (watch.state && watch.entries.has(entry)) call(entry, stateEvent(watch, watch.state));
+    });
+    this.#flushSoon();
+    return () => {
+      watch.entries.delete(entry);
+      if (watch.entries.size > 0 || this.#watches.get(key) !== watch) return;
+      this.#watches.delete(key);
+      if (watch.request !== 'due') this.#dropped.set(key, itemId);
+      this.#flushSoon();
+    };
+  }
+
+  /** Hears all events of one type, of whatever item; returns how to stop. */
+  on<Type extends ClientEventType>(
+    type: Type,
+    handler: (event: EventOf<Type>) => void,
+  ): () => void {
+    const entries = this.#entries.get(type) ?? new Set();
+    this.#entries.set(type, entries);
+    // Only events of this type reach the set of this type.
+    const entry = { handler: handler as (event: ClientEvent) => void };
+    entries.add(entry);
+    return () => {
+      entries.delete(entry);
+      if (entries.size === 0 && this.#entries.get(type) === entries) this.#entries.delete(type);
+    };
+  }
+
+  /** The state of a watched item with all events so far, or null; a new object whenever it changes. */
+  state(itemId: Id): AuctionState | null {
+    return this.#watches.get(String(itemId))?.state ?? null;
+  }
+
+  /** Epoch ms by the server's clock. */
+  serverNow(): number {
+    return this.#connection.clock.now();
+  }
+
+  /** Seconds until a watched item ends by the server's clock, with fractions, never below 0; null: not known. */
+  countdown(itemId: Id): number | null {
+    const endTime = this.state(itemId)?.endTime;
+    if (!endTime) return null;
+    return Math.max(0, Date.parse(endTime) - this.serverNow()) / 1000;
+  }
+
+  /** Closes the connection and forgets all handlers. For good: `connect` again for another. */
+  close(): void {
+    this.#askAgain.clear();
+    this.#connection.close();
+    this.#watches.clear();
+    this.#entries.clear();
+    this.#dropped.clear();
+  }
+
+  #resume(): { since: string | null; itemIds: Id[] } {
+    const watches = [...this.#watches.values()];
+    for (const watch of watches) watch.request = 'sent';
+    return { since: this.#since, itemIds: watches.map((it) => it.itemId) };
+  }
+
+  #opened({ lastEventId }: Hello): void {
+    this.#askAgain.clear();
+    this.#dropped.clear();
+    this.#awaited.clear();
+    const isStream = this.connection.transport === 'sse';
+    for (const [key, watch] of this.#watches) {
+      // A stream has subscribed in its URL, but for what was added since then.
+      if (!isStream) watch.request = 'due';
+      if (!this.#canRecover(watch)) watch.joinedAtMove = Infinity;
+      else if (isStream) this.#awaited.add(key);
+    }
+    if (this.#since === null) this.#moveTo(lastEventId);
+    this.#flush();
+  }
+
+  #canRecover(watch: Watch): boolean {
+    return this.#since !== null && watch.state !== null && watch.joinedAtMove < this.#moves;
+  }
+
+  #dropState(): void {
+    this.#since = null;
+    for (const watch of this.#watches.values()) watch.state = null;
+  }
+
+  #flushSoon(): void {
+    if (this.#isFlushDue) return;
+    this.#isFlushDue = true;
+    queueMicrotask(() => {
+      this.#isFlushDue = false;
+      this.#flush();
+    });
+  }
+
+  /** Tells the server what changed in who watches what, in as few messages as possible. */
+  #flush(): void {
+    if (!this.#connection.isOpen) return;
+    const due = [...this.#watches].filter(([, watch]) => watch.request === 'due');
+    if (this.connection.transport === 'sse') {
+      this.#dropped.clear();
+      if (due.length > 0) this.#connection.reopen();
+      return;
+    }
+    for (const key of this.#watches.keys()) this.#dropped.delete(key);
+    this.#sendInParts('unsubscribe', [...this.#dropped.values()]);
+    this.#dropped.clear();
+    const fresh: Id[] = [];
+    const returning: Id[] = [];
+    for (const [key, watch] of due) {
+      watch.request = 'sent';
+      if (this.#canRecover(watch)) this.#awaited.add(key);
+      (this.#canRecover(watch) ? returning : fresh).push(watch.itemId);
+    }
+    const extra = this.#wantsWatchers ? { watchers: true } : {};
+    this.#sendInParts('subscribe', returning, { ...extra, since: this.#since });
+    this.#sendInParts('subscribe', fresh, extra);
+  }
+
+  #sendInParts(action: string, itemIds: Id[], extra: object = {}): void {
+    for (let at = 0; at < itemIds.length; at += ITEMS_PER_MESSAGE) {
+      this.#connection.send({
+        action,
+        itemIds: itemIds.slice(at, at + ITEMS_PER_MESSAGE),
+        ...extra,
+      });
+    }
+  }
+
+  #received(message: ServerMessage): void {
+    if (message.type === 'subscribed') this.#subscribed(message);
+    else if (message.type === 'error') this.#refused(message);
+    else if (message.type === 'standing') this.#emit(message);
+    else if (message.type === 'watchers') this.#deliver(message);
+    else if ('eventId' in message) this.#happened(message);
+  }
+
+  #subscribed({ itemId, state, recovered, lastEventId }: Subscribed): void {
+    const key = String(itemId);
+    const watch = this.#watches.get(key);
+    const isContinuous = recovered === true && watch !== undefined && this.#canRecover(watch);
+    this.#awaited.delete(key);
+    // The server does not know the position any more: it can serve nobody.
+    if (recovered === false) this.#since = null;
+    // Before a replay, the last event is still to come.
+    const isPosition = recovered !== true && this.#moveTo(lastEventId);
+    if (watch) watch.request = 'answered';
+    if (isContinuous) return;
+    const reset = watch?.isKnown ?? false;
+    if (watch) {
+      watch.state = state;
+      watch.isKnown = true;
+      watch.joinedAtMove = isPosition ? this.#moves - 1 : this.#moves;
+      watch.bidCountInState = recovered === true ? state.bidCount : 0;
+    }
+    this.#deliver({ type: 'state', itemId, state, reset });
+  }
+
+  #refused(error: ServerError): void {
+    const watch = this.#watches.get(String(error.itemId));
+    if (watch) watch.request = 'answered';
+    if (error.action === 'subscribe' && error.code !== 'rate_limited') {
+      // Without an item it refuses the whole message: no replay will come.
+      if (error.itemId === undefined) this.#awaited.clear();
+      else this.#awaited.delete(String(error.itemId));
+    } else if (error.action === 'subscribe') {
+      this.#askAgain.set(RATE_LIMITED_WAIT_MS, () => {
+        for (const watch of this.#watches.values()) {
+          if (watch.request === 'sent') watch.request = 'due';
+        }
+        this.#flush();
+      });
+    }
+    this.#deliver(error);
+  }
+
+  #happened(event: AuctionEvent): void {
+    if (!event.eventId.startsWith('~')) this.#moveTo(event.eventId);
+    if (!this.#seen.add(event.eventId)) return;
+    const watch = this.#watches.get(String(event.itemId));
+    if (watch?.state) {
+      if (event.type === 'bid_update' && event.bidCount <= watch.bidCountInState) return;
+      watch.state = applyEvent(watch.state, event);
+      this.#deliver(event);
+    } else {
+      // Its state is on the way and has this event in it; those who watch the item wait for that.
+      this.#emit(event);
+    }
+  }
+
+  #moveTo(eventId: string | null | undefined): boolean {
+    if (!eventId || this.#awaited.size > 0) return false;
+    this.#since = eventId;
+    this.#moves += 1;
+    return true;
+  }
+
+  #deliver(event: WatchEvent): void {
+    const watch = this.#watches.get(String(event.itemId));
+    for (const entry of [...(watch?.entries ?? [])]) {
+      if (watch?.entries.has(entry)) call(entry, event);
+    }
+    this.#emit(event);
+  }
+
+  #emit(event: ClientEvent): void {
+    const entries = this.#entries.get(event.type);
+    for (const entry of [...(entries ?? [])]) {
+      if (entries?.has(entry)) call(entry, event);
+    }
+  }
+}
+
+function newWatch(itemId: Id): Watch {
+  return {
+    itemId,
+    entries: new Set(),
+    state: null,
+    isKnown: false,
+    request: 'due',
+    joinedAtMove: Infinity,
+    bidCountInState: 0,
+  };
+}
+
+function stateEvent({ itemId }: Watch, state: AuctionState): StateEvent {
+  return { type: 'state', itemId, state, reset: false };
+}
+
+/** A handler that throws is reported as any uncaught error, and disturbs nobody else. */
+function call<Event>({ handler }: Entry<Event>, event: Event): void {
+  try {
+    handler(event);
+  } catch (error) {
+    queueMicrotask(() => {
+      throw error;
+    });
+  }
+}
