@@ -1,7 +1,8 @@
 /** The drawings themselves, as data: shapes on a 160 × 100 stage whose floor is at y = 84. */
-import type { Attributes } from './dom.ts';
-
-type Shape = readonly ['path' | 'rect' | 'circle' | 'ellipse', Attributes];
+type Shape = readonly [
+  'path' | 'rect' | 'circle' | 'ellipse',
+  Readonly<Record<string, string | number>>,
+];
 
 export interface Drawing {
   /** Colour of the room behind it, degrees. */
