@@ -47,6 +47,7 @@ describe('Countdown', () => {
       {
         type: 'EndingAnnounced',
         eventId: `~1.${(1_770_000_010).toString(36)}.a`,
+        itemId: '1',
         secondsRemaining: 10,
         endTimeMs: 1_770_000_010_000,
       },
