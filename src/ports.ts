@@ -34,8 +34,9 @@ export interface EventBatch {
 export interface Publisher {
   publish(batch: EventBatch): void;
   /**
-   * Continuity with everything published so far is lost (binlogs purged, another server): the book is about to be
-   * loaded afresh. The server closes its clients with 4004. Synchronous, and before any event of the new book.
+   * Continuity with everything published so far is lost (binlogs purged, another server), and the book was loaded afresh
+   * in this same tick. The server closes its clients with 4004; those that come back see the new book. Synchronous, and
+   * before any event of the new book.
    */
   sourceReset?(reason: string): void;
 }
@@ -44,7 +45,11 @@ export interface Publisher {
 export type FeedState =
   | { readonly state: 'starting' }
   | { readonly state: 'connecting'; readonly attempt: number; readonly lastError: string | null }
-  | { readonly state: 'streaming'; readonly packetAtMs: number; readonly committedAtMs: number | null }
+  | {
+      readonly state: 'streaming';
+      readonly packetAtMs: number;
+      readonly committedAtMs: number | null;
+    }
   | { readonly state: 'halted'; readonly code: ErrorCode; readonly reason: string }
   | { readonly state: 'stopped' };
 

@@ -1,0 +1,205 @@
+/**
+ * Transactions → published events, in order. Waits for what a slice needs (unknown items, names), then translates and
+ * publishes it in one tick, so that whoever looks sees book and published events at the same point. Runs the clock of the
+ * countdowns beside it.
+ */
+import { setImmediate as nextTurn, setTimeout as delay } from 'node:timers/promises';
+import type { Book } from '../src/auction/book.ts';
+import { compareBidIds } from '../src/auction/bid-rows.ts';
+import { followBook } from '../src/auction/countdown.ts';
+import type { BidId, ItemId, UserId } from '../src/auction/ids.ts';
+import type { RowChange } from '../src/auction/row-change.ts';
+import { missingItems, translateChanges } from '../src/auction/translate.ts';
+import { AppError, ERRORS } from '../src/errors.ts';
+import type { Clock, Log, Publisher } from '../src/ports.ts';
+import { CountedBids } from './counted-bids.ts';
+import type { DatabasePool } from './database-pool.ts';
+import { EndingClock } from './ending-clock.ts';
+import { readItems } from './item-reader.ts';
+import type { NameCache } from './name-cache.ts';
+import type { RowReader } from './row-reader.ts';
+import type { TailedTransaction } from './tailed-transaction.ts';
+
+/** Changes translated in one tick. */
+const SLICE_MAX = 1_000;
+/** Between two tries of a read that failed because the database was away. */
+const RETRY_EVERY_MS = 250;
+
+export interface PipelineOptions {
+  readonly pool: DatabasePool;
+  readonly names: NameCache;
+  readonly publisher: Publisher;
+  readonly book: Book;
+  readonly rows: RowReader;
+}
+
+export interface PipelineDeps {
+  readonly log: Log;
+  /** The database's clock: epoch ms. */
+  readonly databaseNow: Clock;
+}
+
+export class Pipeline {
+  readonly #options: PipelineOptions;
+  readonly #deps: PipelineDeps;
+  readonly #clock: EndingClock;
+  #book: Book;
+  #rows: RowReader;
+  #counted: CountedBids;
+  /** Newest bid key delivered, where keys are integers. */
+  #newestBid: BidId | null = null;
+
+  constructor(options: PipelineOptions, deps: PipelineDeps) {
+    this.#options = options;
+    this.#deps = deps;
+    this.#book = options.book;
+    this.#rows = options.rows;
+    this.#counted = new CountedBids(options.book);
+    this.#clock = new EndingClock({
+      now: deps.databaseNow,
+      announce: (events) => {
+        options.publisher.publish({ events, nameOf: this.#nameOf, committedAtMs: null });
+      },
+    });
+    this.#follow();
+  }
+
+  get book(): Book {
+    return this.#book;
+  }
+
+  /** Starts the countdowns. */
+  startClock(): void {
+    this.#clock.start();
+  }
+
+  /** Ends the countdowns; the book stays as it is. Idempotent. */
+  stop(): void {
+    this.#clock.stop();
+  }
+
+  /** Puts another book in the place of this one, between two transactions. */
+  replaceBook(book: Book, rows: RowReader): void {
+    this.#book = book;
+    this.#rows = rows;
+    this.#counted = new CountedBids(book);
+    this.#clock.reset();
+    this.#follow();
+  }
+
+  /**
+   * Translates and publishes one transaction. A database that is away is waited for, however long, because half of the
+   * transaction may be published already.
+   *
+   * @throws AppError ROW_UNDECODABLE for a row read beside the stream; an AbortError when `signal` aborts
+   */
+  async process(tailed: TailedTransaction, signal: AbortSignal): Promise<void> {
+    const { transaction } = tailed;
+    const { changes, id, committedAtMs } = transaction;
+    for (let at = 0; at < changes.length; at += SLICE_MAX) {
+      if (at > 0) await nextTurn(undefined, { signal });
+      const slice = changes.length <= SLICE_MAX ? changes : changes.slice(at, at + SLICE_MAX);
+      await this.#prepare(slice, signal);
+      this.#publish(slice, id, committedAtMs);
+    }
+    this.#counted.passed(tailed);
+  }
+
+  /** Reads what the slice needs and memory does not hold. */
+  async #prepare(slice: readonly RowChange[], signal: AbortSignal): Promise<void> {
+    const missing = missingItems(this.#book, slice);
+    if (missing.length > 0 || this.#book.needsReload.size > 0) {
+      const wanted = new Set([...missing, ...this.#book.needsReload]);
+      await this.#persist(() => this.#load([...wanted]), signal);
+    }
+    const users = this.#usersOf(slice);
+    if (users.size > 0) await this.#persist(() => this.#options.names.prefetch(users), signal);
+  }
+
+  async #load(itemIds: readonly ItemId[]): Promise<void> {
+    const { pool } = this.#options;
+    const found = await readItems(pool, this.#rows, itemIds, { newestStreamed: this.#newestBid });
+    await this.#counted.expect(found, pool);
+    for (const itemId of itemIds) {
+      const auction = found.get(itemId);
+      if (auction !== undefined) {
+        this.#book.set(auction);
+        continue;
+      }
+      // Gone from the table: its delete is on its way. What is known of it has to do until then.
+      const known = this.#book.get(itemId);
+      if (known !== undefined) this.#book.set(known);
+    }
+    this.#deps.log.debug({ asked: itemIds.length, found: found.size }, 'items_read');
+  }
+
+  /** One tick: book, names, countdown and events move together. */
+  #publish(slice: readonly RowChange[], transactionId: string, committedAtMs: number): void {
+    const { names, publisher } = this.#options;
+    for (const run of runsBetweenUsers(slice)) {
+      for (const change of run) {
+        if (change.table === 'users') names.apply(change);
+        else if (change.table === 'bids' && change.kind === 'insert') this.#noteBid(change.bidId);
+      }
+      const events = translateChanges(this.#book, transactionId, run);
+      this.#follow();
+      if (events.length > 0) publisher.publish({ events, nameOf: this.#nameOf, committedAtMs });
+    }
+  }
+
+  #follow(): void {
+    followBook(this.#clock.countdown, this.#book, this.#deps.databaseNow());
+    this.#clock.rearm();
+  }
+
+  #noteBid(bidId: BidId): void {
+    const { dataType } = this.#rows.mapping.bids.columns.bidId;
+    if (!dataType.endsWith('int')) return;
+    if (this.#newestBid === null || compareBidIds(bidId, this.#newestBid) > 0) this.#newestBid = bidId;
+  }
+
+  /** Users whose names the slice's events will show: bidders, and leaders of auctions that end. */
+  #usersOf(slice: readonly RowChange[]): Set<UserId> {
+    const users = new Set<UserId>();
+    for (const change of slice) {
+      if (change.table === 'bids' && change.kind === 'insert') {
+        users.add(change.after.bidderId);
+      } else if (change.table === 'items' && change.kind === 'update') {
+        const { status, highestBidderId } = change.after;
+        if (status === undefined || status === 'active') continue;
+        const leader = highestBidderId ?? this.#book.get(change.itemId)?.leaderId ?? null;
+        if (leader !== null) users.add(leader);
+      }
+    }
+    return users;
+  }
+
+  readonly #nameOf = (userId: UserId): string | null => this.#options.names.nameOf(userId);
+
+  async #persist(read: () => Promise<void>, signal: AbortSignal): Promise<void> {
+    for (let attempt = 1; ; attempt += 1) {
+      signal.throwIfAborted();
+      try {
+        await read();
+        return;
+      } catch (error) {
+        if (!(error instanceof AppError) || ERRORS[error.code].action !== 'retry') throw error;
+        const level = attempt % 20 === 0 ? 'warn' : 'debug';
+        this.#deps.log[level]({ code: error.code, attempt, error: error.message }, 'side_read_failed');
+        await delay(RETRY_EVERY_MS, undefined, { signal });
+      }
+    }
+  }
+}
+
+/** Pieces that each begin with a users row at most, so that a rename holds from its own row on. */
+function* runsBetweenUsers(slice: readonly RowChange[]): Generator<readonly RowChange[]> {
+  let from = 0;
+  for (let at = 1; at < slice.length; at += 1) {
+    if (slice[at]?.table !== 'users') continue;
+    yield slice.slice(from, at);
+    from = at;
+  }
+  yield from === 0 ? slice : slice.slice(from);
+}
+

@@ -1,0 +1,191 @@
+/**
+ * Brings a book that was loaded from a snapshot forward by the changes that the snapshot may or may not have seen.
+ * Each is applied so that it does not matter which: see `snapshot.ts`.
+ */
+import type { Book } from '../src/auction/book.ts';
+import { compareBidIds } from '../src/auction/bid-rows.ts';
+import type { BidId, ItemId } from '../src/auction/ids.ts';
+import { compareMoney } from '../src/auction/money.ts';
+import type { BidChange, BidImage, ItemChange, ItemImage, RowChange } from '../src/auction/row-change.ts';
+import { translateChanges } from '../src/auction/translate.ts';
+import { quoted } from './database-pool.ts';
+import type { DatabaseSession } from './database-pool.ts';
+import { readItemsSeenBy, setLeader } from './item-reader.ts';
+import type { RowReader } from './row-reader.ts';
+
+/** Bid ids in one question to the snapshot. */
+const BATCH_MAX = 1_000;
+
+/** What became of an item: the images laid over each other, the last word of each column. */
+interface ItemFate {
+  readonly image: ItemImage;
+  /** Inserted by one of the changes, so that the image is the whole row. */
+  readonly isNew: boolean;
+  readonly isDeleted: boolean;
+}
+
+/** What became of a bid. */
+interface BidFate {
+  /** The row that exists in the end; null when it was deleted. */
+  readonly row: BidImage | null;
+}
+
+export class SnapshotCatchUp {
+  readonly #session: DatabaseSession;
+  readonly #rows: RowReader;
+  readonly #book: Book;
+  readonly #items = new Map<ItemId, ItemFate>();
+  readonly #bids = new Map<BidId, BidFate>();
+
+  constructor(options: {
+    readonly session: DatabaseSession;
+    readonly rows: RowReader;
+    readonly book: Book;
+  }) {
+    this.#session = options.session;
+    this.#rows = options.rows;
+    this.#book = options.book;
+  }
+
+  /** Notes changes, in commit order. Users and watchlists are no part of the book. */
+  observe(changes: readonly RowChange[]): void {
+    for (const change of changes) {
+      if (change.table === 'items') this.#noteItem(change);
+      else if (change.table === 'bids') this.#noteBid(change);
+    }
+  }
+
+  /** Applies what was noted. @throws AppError */
+  async reconcile(): Promise<void> {
+    await this.#loadItems();
+    this.#applyItems();
+    const seen = await this.#seenBids();
+    this.#countBids(seen);
+    if (!this.#rows.schema.leaderColumn) await this.#settleLeaders(seen);
+    this.#items.clear();
+    this.#bids.clear();
+  }
+
+  #noteItem(change: ItemChange): void {
+    const known = this.#items.get(change.itemId);
+    switch (change.kind) {
+      case 'insert':
+        this.#items.set(change.itemId, { image: change.after, isNew: true, isDeleted: false });
+        return;
+      case 'update':
+        this.#items.set(change.itemId, {
+          image: { ...known?.image, ...change.after },
+          isNew: known?.isNew ?? false,
+          isDeleted: false,
+        });
+        return;
+      case 'delete':
+        this.#items.set(change.itemId, { image: {}, isNew: false, isDeleted: true });
+    }
+  }
+
+  #noteBid(change: BidChange): void {
+    this.#bids.set(change.bidId, { row: change.kind === 'insert' ? change.after : null });
+  }
+
+  /** Items that became active, or may have: as the snapshot saw them. */
+  async #loadItems(): Promise<void> {
+    const wanted = [...this.#items]
+      .filter(([id, fate]) => !fate.isDeleted && fate.image.status === 'active' && !this.#book.has(id))
+      .map(([id]) => id);
+    const found = await readItemsSeenBy(this.#session, this.#rows, wanted);
+    for (const auction of found.values()) this.#book.set(auction);
+  }
+
+  #applyItems(): void {
+    for (const [itemId, fate] of this.#items) {
+      const isKnown = this.#book.has(itemId);
+      if (!isKnown && (fate.isDeleted || fate.image.status !== 'active')) continue;
+      // The events of these changes were somebody else's to tell; only what they do to the book is wanted.
+      translateChanges(this.#book, 'catch-up', [changeOf(itemId, fate)]);
+    }
+  }
+
+  /** Which of the noted bids the snapshot has, and to which item they belonged there. */
+  async #seenBids(): Promise<Map<BidId, ItemId>> {
+    const { bids } = this.#rows.mapping;
+    const bidId = quoted(bids.columns.bidId.name);
+    const sql =
+      `SELECT ${bidId}, ${quoted(bids.columns.itemId.name)} FROM ${this.#rows.tableName(bids)}` +
+      ` WHERE ${bidId} IN (?)`;
+    const seen = new Map<BidId, ItemId>();
+    const noted = [...this.#bids.keys()];
+    for (let at = 0; at < noted.length; at += BATCH_MAX) {
+      const rows = await this.#session.query(sql, [noted.slice(at, at + BATCH_MAX)]);
+      for (const row of rows) seen.set(this.#rows.bidId(row[0]), this.#rows.itemId(row[1]));
+    }
+    return seen;
+  }
+
+  #countBids(seen: ReadonlyMap<BidId, ItemId>): void {
+    for (const [bidId, fate] of this.#bids) {
+      const was = seen.get(bidId);
+      if (fate.row !== null && was === undefined) this.#count(fate.row.itemId, 1);
+      else if (fate.row === null && was !== undefined) this.#count(was, -1);
+    }
+  }
+
+  #count(itemId: ItemId, by: number): void {
+    const auction = this.#book.get(itemId);
+    if (auction !== undefined) auction.bidCount += by;
+  }
+
+  async #settleLeaders(seen: ReadonlyMap<BidId, ItemId>): Promise<void> {
+    const deleted = new Map<ItemId, BidId[]>();
+    for (const [bidId, fate] of this.#bids) {
+      const itemId = fate.row === null ? seen.get(bidId) : undefined;
+      if (itemId === undefined) continue;
+      const list = deleted.get(itemId) ?? [];
+      list.push(bidId);
+      deleted.set(itemId, list);
+    }
+    for (const [itemId, bidIds] of deleted) await this.#leaderWithout(itemId, bidIds);
+    for (const [bidId, { row }] of this.#bids) if (row !== null) this.#challenge(bidId, row);
+  }
+
+  /** The leader among the bids that the snapshot has, less those deleted since. */
+  async #leaderWithout(itemId: ItemId, deleted: readonly BidId[]): Promise<void> {
+    const auction = this.#book.get(itemId);
+    if (auction?.leadingBidId == null || !deleted.includes(auction.leadingBidId)) return;
+    const { bids } = this.#rows.mapping;
+    const { columns } = bids;
+    const bidId = quoted(columns.bidId.name);
+    const amount = quoted(columns.amount.name);
+    const [row] = await this.#session.query(
+      `SELECT ${quoted(columns.itemId.name)}, ${bidId}, ${quoted(columns.bidderId.name)}, ${amount}` +
+        ` FROM ${this.#rows.tableName(bids)} WHERE ${quoted(columns.itemId.name)} = ?` +
+        ` AND ${bidId} NOT IN (?) ORDER BY ${amount} DESC, ${bidId} LIMIT 1`,
+      [itemId, deleted],
+    );
+    auction.leadingBidId = null;
+    auction.leadingAmount = null;
+    auction.leaderId = null;
+    if (row !== undefined) setLeader(this.#rows, auction, row);
+  }
+
+  #challenge(bidId: BidId, bid: BidImage): void {
+    const auction = this.#book.get(bid.itemId);
+    if (auction === undefined) return;
+    const { leadingAmount, leadingBidId } = auction;
+    const isAbove =
+      leadingAmount === null || leadingBidId === null
+        ? 1
+        : compareMoney(bid.amount, leadingAmount) || compareBidIds(leadingBidId, bidId);
+    if (isAbove <= 0) return;
+    auction.leadingBidId = bidId;
+    auction.leadingAmount = bid.amount;
+    auction.leaderId = bid.bidderId;
+  }
+}
+
+function changeOf(itemId: ItemId, fate: ItemFate): ItemChange {
+  const base = { table: 'items', itemId, index: 0, timestampMs: 0 } as const;
+  if (fate.isDeleted) return { ...base, kind: 'delete', before: {} };
+  if (fate.isNew) return { ...base, kind: 'insert', after: fate.image };
+  return { ...base, kind: 'update', before: {}, after: fate.image };
+}

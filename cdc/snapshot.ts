@@ -1,0 +1,212 @@
+/**
+ * Loads the book beside the stream, with no gap, and locks nothing.
+ *
+ * Problem: the book must hold exactly what was committed before the first transaction that is published. Reading the
+ * tables and then asking for the position leaves a gap; asking first counts twice. MariaDB tells the exact position of a
+ * consistent snapshot. MySQL without a lock only tells bounds: at `low` everything was surely visible to the snapshot, at
+ * `until` surely not yet more than is visible. So the stream is read from `low`, and what it brings up to `until` is
+ * reconciled: item images overwrite (they end as they were at `until`), and bid rows are counted by asking the snapshot,
+ * which is still open, which of them it has seen.
+ */
+import { setTimeout as delay } from 'node:timers/promises';
+import { Book } from '../src/auction/book.ts';
+import { compareBidIds } from '../src/auction/bid-rows.ts';
+import type { RowChange } from '../src/auction/row-change.ts';
+import { AppError } from '../src/errors.ts';
+import type { Clock, Log } from '../src/ports.ts';
+import { quoted } from './database-pool.ts';
+import type { DatabasePool, DatabaseSession } from './database-pool.ts';
+import { setLeader } from './item-reader.ts';
+import type { RowReader } from './row-reader.ts';
+import { SnapshotCatchUp } from './snapshot-catch-up.ts';
+import type { SourceInfo } from './source-info.ts';
+import { binlogEnd } from './source-status.ts';
+import type { BinlogPosition, SourcePosition } from './source-position.ts';
+
+/** A book that becomes exact at `until`. */
+export interface OpenSnapshot {
+  /** Where the stream must start, or earlier. */
+  readonly from: SourcePosition;
+  /** The last position whose transactions go to `observe`; those that end later come after `finish`. */
+  readonly until: BinlogPosition;
+  /** Takes the changes of one transaction that ends at `until` or before. */
+  observe(changes: readonly RowChange[]): void;
+  /** The book as at `until`. Ends the transaction at the database. @throws AppError */
+  finish(): Promise<Book>;
+  /** Gives up. Idempotent, and harmless after `finish`. */
+  close(): void;
+}
+
+const PROGRESS_EVERY_MS = 2_000;
+/**
+ * A transaction is written to the binlog before the engine makes it visible, so one that lies before a file position
+ * taken now may become visible only in a moment. With GTIDs `gtid_executed` grows after that moment; without, we wait.
+ */
+const COMMIT_LATENCY_MS = 1_000;
+
+/** Opens a snapshot and loads the live auctions from it. @throws AppError */
+export async function openSnapshot(
+  options: {
+    readonly pool: DatabasePool;
+    readonly source: SourceInfo;
+    readonly rows: RowReader;
+    readonly signal: AbortSignal;
+  },
+  deps: { readonly log: Log; readonly now: Clock },
+): Promise<OpenSnapshot> {
+  const { pool, source, rows, signal } = options;
+  const low = source.flavour === 'mariadb' ? null : await lowWatermark(pool, source, signal);
+  const session = await pool.session();
+  const abort = (): void => {
+    session.close();
+  };
+  signal.addEventListener('abort', abort, { once: true });
+  try {
+    await session.query('START TRANSACTION WITH CONSISTENT SNAPSHOT');
+    const from = low ?? (await snapshotPosition(session));
+    const until = low === null ? from.binlog : await binlogEnd(pool);
+    const book = await loadBook(session, rows, deps);
+    const close = (): void => {
+      signal.removeEventListener('abort', abort);
+      session.close();
+    };
+    if (low === null) return exact(book, from, close);
+    const catchUp = new SnapshotCatchUp({ session, rows, book });
+    return {
+      from,
+      until,
+      close,
+      observe: (changes) => {
+        catchUp.observe(changes);
+      },
+      finish: async () => {
+        try {
+          await catchUp.reconcile();
+          return book;
+        } finally {
+          close();
+        }
+      },
+    };
+  } catch (error) {
+    signal.removeEventListener('abort', abort);
+    session.close();
+    throw error;
+  }
+}
+
+function exact(book: Book, from: SourcePosition, close: () => void): OpenSnapshot {
+  close();
+  return {
+    from,
+    until: from.binlog,
+    close,
+    observe: () => undefined,
+    finish: () => Promise.resolve(book),
+  };
+}
+
+/** MySQL: a position all of whose past the snapshot that is opened next will see. */
+async function lowWatermark(
+  pool: DatabasePool,
+  source: SourceInfo,
+  signal: AbortSignal,
+): Promise<SourcePosition> {
+  if (source.gtid) {
+    const [row] = await pool.query('SELECT @@GLOBAL.gtid_executed');
+    const gtidSet = (row?.[0] ?? '').replaceAll(/\s/g, '');
+    return { gtidSet, binlog: await binlogEnd(pool) };
+  }
+  const binlog = await binlogEnd(pool);
+  await delay(COMMIT_LATENCY_MS, undefined, { signal }).catch(() => undefined);
+  return { gtidSet: null, binlog };
+}
+
+/** MariaDB: the exact position of this session's consistent snapshot. */
+async function snapshotPosition(session: DatabaseSession): Promise<SourcePosition> {
+  const status = new Map(
+    (await session.query(`SHOW STATUS LIKE 'binlog_snapshot_%'`)).map((row) => [
+      (row[0] ?? '').toLowerCase(),
+      row[1] ?? '',
+    ]),
+  );
+  const file = status.get('binlog_snapshot_file') ?? '';
+  const offset = Number(status.get('binlog_snapshot_position') ?? '0');
+  if (file === '') throw new AppError('SOURCE_UNSUITABLE', 'the server writes no binlog (log_bin)');
+  const [row] = await session.query('SELECT BINLOG_GTID_POS(?, ?)', [file, offset]);
+  // Purged since, or a position inside an event: neither can be, and the tail would refuse the guess.
+  return { gtidSet: row?.[0] ?? null, binlog: { file, offset } };
+}
+
+async function loadBook(
+  session: DatabaseSession,
+  rows: RowReader,
+  { log, now }: { readonly log: Log; readonly now: Clock },
+): Promise<Book> {
+  const book = new Book(rows.schema);
+  const words = rows.activeWords();
+  const { items, bids } = rows.mapping;
+  const status = quoted(items.columns.status.name);
+  const itemTable = rows.tableName(items);
+  const bidTable = rows.tableName(bids);
+  const bidItem = `b.${quoted(bids.columns.itemId.name)}`;
+  const live =
+    `FROM ${itemTable} i JOIN ${bidTable} b ON ${bidItem} = i.${quoted(items.columns.itemId.name)}` +
+    ` WHERE i.${status} IN (?)`;
+  const startedAtMs = now();
+  let shownAtMs = startedAtMs;
+  const progress = (step: string): void => {
+    if (now() - shownAtMs < PROGRESS_EVERY_MS) return;
+    shownAtMs = now();
+    const ms = shownAtMs - startedAtMs;
+    const text = `loading the book: ${step}, ${book.size.toString()} auctions so far`;
+    log.info({ step, auctions: book.size, ms, text }, 'book_loading');
+  };
+
+  const select = `SELECT ${rows.itemColumns()} FROM ${itemTable} WHERE ${status} IN (?)`;
+  for await (const row of session.stream(select, [words])) {
+    book.set(rows.auction(row));
+    progress('auctions');
+  }
+  const counts = `SELECT ${bidItem}, COUNT(*) ${live} GROUP BY ${bidItem}`;
+  for await (const row of session.stream(counts, [words])) {
+    const auction = book.get(rows.itemId(row[0]));
+    if (auction !== undefined) auction.bidCount = Number(row[1]);
+    progress('bid counts');
+  }
+  if (!rows.schema.leaderColumn) await loadLeaders({ session, rows, book, live, words, progress });
+  log.debug({ auctions: book.size, ms: now() - startedAtMs }, 'book_read');
+  return book;
+}
+
+/** The highest amount leads, the lowest bid id among equals. */
+async function loadLeaders(options: {
+  readonly session: DatabaseSession;
+  readonly rows: RowReader;
+  readonly book: Book;
+  readonly live: string;
+  readonly words: readonly string[];
+  readonly progress: (step: string) => void;
+}): Promise<void> {
+  const { session, rows, book, progress } = options;
+  const { columns } = rows.mapping.bids;
+  const [bidId, itemId, bidderId, amount] = [
+    columns.bidId,
+    columns.itemId,
+    columns.bidderId,
+    columns.amount,
+  ].map((column) => quoted(column.name));
+  const highest = `SELECT b.${itemId ?? ''} AS item, MAX(b.${amount ?? ''}) AS top ${options.live} GROUP BY b.${itemId ?? ''}`;
+  const sql =
+    `SELECT l.${itemId ?? ''}, l.${bidId ?? ''}, l.${bidderId ?? ''}, l.${amount ?? ''} FROM (${highest}) t` +
+    ` JOIN ${rows.tableName(rows.mapping.bids)} l ON l.${itemId ?? ''} = t.item AND l.${amount ?? ''} = t.top`;
+  for await (const row of session.stream(sql, [options.words])) {
+    const auction = book.get(rows.itemId(row[0]));
+    progress('leaders');
+    if (auction === undefined) continue;
+    const { leadingBidId } = auction;
+    if (leadingBidId === null || compareBidIds(rows.bidId(row[1]), leadingBidId) < 0) {
+      setLeader(rows, auction, row);
+    }
+  }
+}

@@ -1,0 +1,164 @@
+/**
+ * From settings to a source that is ready to be tailed: preflight before each connection, because the server behind an
+ * address may be another one, or have other settings and tables, than it had before.
+ */
+import { AppError } from '../src/errors.ts';
+import type { Clock, Log } from '../src/ports.ts';
+import { BinlogTail } from './binlog-tail.ts';
+import { linesOf } from './check.ts';
+import type { ConnectionSettings } from './connection-settings.ts';
+import type { DatabasePool } from './database-pool.ts';
+import type { MappingOverride } from './mapping-file.ts';
+import { preflight } from './preflight.ts';
+import { RowReader } from './row-reader.ts';
+import type { SourceInfo } from './source-info.ts';
+import type { SourcePosition } from './source-position.ts';
+import { positionFault } from './source-status.ts';
+
+export interface ConnectorOptions {
+  readonly connection: ConnectionSettings;
+  readonly database: string;
+  readonly mappingFile: MappingOverride | null;
+  readonly zone: string | null;
+  readonly serverId: number | null;
+  readonly heartbeatPeriodMs?: number;
+  readonly queueBytesMax?: number;
+}
+
+/** What a connection works with. Rows and tail are those of the last one where mapping and zone did not change. */
+export interface ConnectedSource {
+  readonly source: SourceInfo;
+  readonly rows: RowReader;
+  readonly tail: BinlogTail;
+  /** What was connected before; null the first time. */
+  readonly before: SourceInfo | null;
+}
+
+const HEARTBEAT_PERIOD_MS = 1_000;
+const QUEUE_BYTES_MAX = 64 * 1024 * 1024;
+
+export class SourceConnector {
+  readonly #pool: DatabasePool;
+  readonly #options: ConnectorOptions;
+  readonly #deps: { readonly log: Log; readonly now: Clock };
+  #source: SourceInfo | null = null;
+  #rows: RowReader | null = null;
+  /** Kept across connections: it remembers XA transactions that were prepared and not yet decided. */
+  #tail: BinlogTail | null = null;
+  #serverId: number | null = null;
+
+  constructor(
+    pool: DatabasePool,
+    options: ConnectorOptions,
+    deps: { readonly log: Log; readonly now: Clock },
+  ) {
+    this.#pool = pool;
+    this.#options = options;
+    this.#deps = deps;
+  }
+
+  get heartbeatPeriodMs(): number {
+    return this.#options.heartbeatPeriodMs ?? HEARTBEAT_PERIOD_MS;
+  }
+
+  /** Epoch ms of the stream's last packet; 0 before the first. */
+  get packetAtMs(): number {
+    return this.#tail?.packetAtMs ?? 0;
+  }
+
+  /** How to read the tables. @throws AppError SOURCE_UNREACHABLE before the first connection */
+  get rows(): RowReader {
+    if (this.#rows !== null) return this.#rows;
+    throw new AppError('SOURCE_UNREACHABLE', 'the source was not reached yet');
+  }
+
+  /** Takes another derived server id next time. */
+  forgetServerId(): void {
+    this.#serverId = null;
+  }
+
+  /** What the tail holds belongs to a history that is given up. */
+  forgetTail(): void {
+    this.#tail = null;
+  }
+
+  /**
+   * Preflight, and what follows from it.
+   *
+   * @throws AppError with every problem in its message, a line each: the first time SOURCE_UNREACHABLE,
+   *   SOURCE_UNSUITABLE or MAPPING_INVALID; later also SOURCE_ACCESS_DENIED and SCHEMA_CHANGED
+   */
+  async connect(): Promise<ConnectedSource> {
+    const source = await this.#inspect();
+    const before = this.#source;
+    const isSame =
+      before !== null && before.zoneName === source.zoneName && isSameMapping(before, source);
+    if (!isSame || this.#rows === null) this.#rows = new RowReader(source.mapping, source.zone);
+    if (!isSame || before.flavour !== source.flavour || before.serverId !== source.serverId) {
+      this.#tail = null;
+    }
+    this.#tail ??= this.#makeTail(source);
+    this.#source = source;
+    this.#serverId = source.serverId;
+    return { source, rows: this.#rows, tail: this.#tail, before };
+  }
+
+  /** @throws AppError BINLOG_POSITION_LOST when the server cannot go on from there */
+  async checkPosition(connected: ConnectedSource, position: SourcePosition): Promise<void> {
+    const { source, before } = connected;
+    if (before !== null && before.flavour !== source.flavour) {
+      throw new AppError('BINLOG_POSITION_LOST', `the server is ${source.flavour} now`);
+    }
+    if (!source.gtid && before !== null && before.identity !== source.identity) {
+      const text = 'another server answers, and file positions are each server’s own';
+      throw new AppError('BINLOG_POSITION_LOST', text);
+    }
+    const fault = await positionFault(this.#pool, source, position);
+    if (fault !== null) throw new AppError('BINLOG_POSITION_LOST', fault);
+  }
+
+  async #inspect(): Promise<SourceInfo> {
+    const { connection, database, mappingFile, zone, serverId } = this.#options;
+    const result = await preflight(
+      {
+        pool: this.#pool,
+        connection,
+        database,
+        mappingFile,
+        zone,
+        serverId,
+        knownServerId: this.#serverId,
+      },
+      this.#deps,
+    );
+    const isFirst = this.#source === null;
+    if (result.ok) {
+      const warnings = isFirst ? linesOf(result.checks, 'warning') : [];
+      for (const text of warnings) this.#deps.log.warn({ text }, 'preflight_warning');
+      return result.source;
+    }
+    const text = linesOf(result.checks, 'problem').join('\n');
+    // What an account lacks at the very start somebody must grant; what it is denied later is waited for.
+    if (isFirst && result.code === 'SOURCE_ACCESS_DENIED') throw new AppError('SOURCE_UNSUITABLE', text);
+    if (!isFirst && result.code === 'MAPPING_INVALID') throw new AppError('SCHEMA_CHANGED', text);
+    throw new AppError(result.code, text);
+  }
+
+  #makeTail(source: SourceInfo): BinlogTail {
+    const { connection, queueBytesMax = QUEUE_BYTES_MAX } = this.#options;
+    const { flavour, serverId, mapping, zone } = source;
+    const { heartbeatPeriodMs } = this;
+    return new BinlogTail(
+      { connection, flavour, serverId, mapping, zone, heartbeatPeriodMs, queueBytesMax },
+      this.#deps,
+    );
+  }
+}
+
+function isSameMapping(a: SourceInfo, b: SourceInfo): boolean {
+  const text = (source: SourceInfo): string =>
+    JSON.stringify(source.mapping, (_, value: unknown) =>
+      value instanceof Map || value instanceof Set ? [...value] : value,
+    );
+  return text(a) === text(b);
+}
