@@ -162,7 +162,7 @@ export const OPTIONS = {
   }),
   QUEUE_BYTES: integer({
     section: 'binlog',
-    text: 'Decoded row changes that may wait inside before reading from the source pauses.',
+    text: 'Memory for transactions that were read and are not yet handed on; reading pauses when it is full.',
     unit: 'bytes',
     min: 65_536,
     max: 4_294_967_296,
@@ -264,7 +264,7 @@ export const OPTIONS = {
   }),
   BIDDER_NAMES: choice({
     section: 'messages',
-    text: 'Names in messages: `full`, `masked` (`B***b`), or `none` (null).',
+    text: 'Names in messages: `full`, `masked` (`B***`), or `none` (null).',
     words: ['full', 'masked', 'none'],
     default: 'full',
   }),
@@ -300,7 +300,7 @@ export const OPTIONS = {
   }),
   MESSAGES_PER_SECOND: integer({
     section: 'limits',
-    text: 'Messages that one client may send, on average; as many as `MAX_SUBSCRIPTIONS` at once.',
+    text: 'Messages that one client may send, on average; in a burst, as many as `MAX_SUBSCRIPTIONS`.',
     unit: 'messages/s',
     min: 1,
     max: 10_000,

@@ -70,18 +70,24 @@ export function sourcePassword(settings: Settings): string {
   return settings.SOURCE_PASSWORD ?? settings.DB_PASSWORD;
 }
 
-/** Names that are one slip of the finger away from ours. All others are the PHP side's business. */
+/**
+ * Names that are one slip of the finger away from ours, and files for what is no secret. All other unknown names are the
+ * PHP side's business.
+ */
 export function misspellings(env: Environment): ConfigWarning[] {
   const warnings: ConfigWarning[] = [];
   const ours = Object.keys(OPTIONS);
-  const isOurs = (name: string): boolean =>
-    isOptionName(name.endsWith('_FILE') ? name.slice(0, -'_FILE'.length) : name) ||
-    isOptionName(name);
   for (const name of Object.keys(env)) {
-    if (isOurs(name)) continue;
+    if (isOptionName(name)) continue;
+    const stem = name.endsWith('_FILE') ? name.slice(0, -'_FILE'.length) : '';
+    if (isOptionName(stem)) {
+      if (OPTIONS[stem].isSecret) continue;
+      warnings.push({ name, warning: `is not used: only secrets may be in a file; set ${stem}` });
+      continue;
+    }
     const meant = ours.find((own) => isOneSlipAway(name, own));
-    if (meant !== undefined)
-      warnings.push({ name, warning: `is not known; did you mean ${meant}?` });
+    if (meant === undefined) continue;
+    warnings.push({ name, warning: `is not known; did you mean ${meant}?` });
   }
   return warnings;
 }

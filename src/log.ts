@@ -3,7 +3,7 @@
  * event name (`msg`) plus fields; `text`, where given, is the same as a sentence for people.
  */
 import { pino, type DestinationStream } from 'pino';
-import { prettyFactory } from 'pino-pretty';
+import { prettyFactory, type PrettyOptions } from 'pino-pretty';
 
 import type { LogConfig } from './config.ts';
 import type { Log } from './ports.ts';
@@ -11,8 +11,10 @@ import type { Log } from './ports.ts';
 /** The log and the way to get its last lines out. */
 export interface LogHandle {
   readonly log: Log;
+  /** Whether lines are for people. */
+  readonly isPretty: boolean;
   /** Writes what is still buffered, at once. Call before the process ends. */
-  flush(): void;
+  readonly flush: () => void;
 }
 
 /** Where lines go: a file descriptor of this process, or anything that takes text (tests). */
@@ -51,7 +53,7 @@ export function createLog(
     },
     destination,
   );
-  return { log, flush };
+  return { log, isPretty, flush };
 }
 
 function openTarget(target: LogTarget): { stream: DestinationStream; flush: () => void } {
@@ -71,19 +73,23 @@ function openTarget(target: LogTarget): { stream: DestinationStream; flush: () =
 }
 
 function prettyStream(stream: DestinationStream, colour: boolean): DestinationStream {
-  const print = prettyFactory({
+  const common = {
     colorize: colour,
     translateTime: 'SYS:HH:MM:ss.l',
     ignore: 'text',
     singleLine: true,
-    messageFormat: (line, messageKey) => {
+    messageFormat: (line: Record<string, unknown>, messageKey: string) => {
       const text = line['text'] ?? line[messageKey];
       return typeof text === 'string' ? text : '';
     },
-  });
+  } satisfies PrettyOptions;
+  const withFields = prettyFactory(common);
+  // A sentence says it all: its fields are for machines.
+  const sentence = prettyFactory({ ...common, hideObject: true });
+  const ended = (text: string): string => (text.endsWith('\n') ? text : `${text}\n`);
   return {
     write: (line) => {
-      stream.write(print(line));
+      stream.write(ended(line.includes('"text":"') ? sentence(line) : withFields(line)));
     },
   };
 }

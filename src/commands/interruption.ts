@@ -61,6 +61,6 @@ export function exitOnUncaught(report: (error: unknown, event: string) => void):
       report(error, event);
       process.exit(EXIT.internal);
     };
-  process.on('uncaughtException', end('uncaught_exception'));
-  process.on('unhandledRejection', end('unhandled_rejection'));
+  process.on('uncaughtException', end('uncaught exception'));
+  process.on('unhandledRejection', end('unhandled rejection'));
 }

@@ -1,7 +1,7 @@
 /**
  * The command line: what there is to call, its options, its help. Each command's code is loaded when it is called.
  */
-import { Command, CommanderError, InvalidArgumentError } from 'commander';
+import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 
 import { VERSION } from '../version.ts';
 import type { ConfigOptions } from './config.ts';
@@ -12,7 +12,8 @@ import type { TailOptions } from './tail.ts';
 import type { TokenOptions } from './token.ts';
 import type { WatchOptions } from './watch.ts';
 
-const WEEK = '7d';
+/** What the portal gives its own tokens. */
+const LIFETIME_DEFAULT = '7d';
 
 const EXIT_CODES = `Exit codes:
   0   done, or stopped by a signal in good order
@@ -127,11 +128,10 @@ function addToken(program: Command, context: CommandContext, finish: Finish): vo
   subcommand(program, 'token', 'mint a token for development, or say why one would be refused')
     .option('--user <id>', 'user the token is for', parseUserId)
     .option('--email <address>', 'email claim; default: a placeholder')
-    .option(
-      '--expires <lifetime>',
-      'lifetime, as in 90s, 15m, 1h or 7d',
-      parseExpires,
-      parseExpires(WEEK),
+    .addOption(
+      new Option('--expires <lifetime>', 'lifetime, as in 90s, 15m, 1h or 7d')
+        .argParser(parseExpires)
+        .default(parseExpires(LIFETIME_DEFAULT), LIFETIME_DEFAULT),
     )
     .option('--check <jwt>', 'judge this token as the server would: exit 0 or 1')
     .addHelpText(

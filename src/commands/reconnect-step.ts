@@ -26,7 +26,7 @@ export type ReconnectStep =
     };
 
 /**
- * @param input.attempt failed connections in a row before this one
+ * @param input.attempt connections in a row that failed, this one included; 0 after one that was open
  * @param input.afterMs what the server's `reconnect` message asked for, if it sent one
  * @param input.random 0 to 1
  */

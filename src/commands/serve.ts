@@ -18,7 +18,7 @@ import { exitOnUncaught, watchForInterruption, type Interruption } from './inter
 /** Serves until a signal asks it to end. @returns the exit code */
 export async function serve(options: CommonOptions, context: CommandContext): Promise<number> {
   const found = findEnvironment(options, context);
-  if (isEnabled(found.env) === false) {
+  if (!isEnabled(found.env)) {
     context.stdout.write('gavelcast: WS_ENABLED is false: nothing to serve\n');
     return EXIT.ok;
   }
@@ -30,7 +30,7 @@ export async function serve(options: CommonOptions, context: CommandContext): Pr
     explain(feed.problems, context);
     return EXIT.config;
   }
-  const { log, flush } = createLog(config.log, {
+  const { log, isPretty, flush } = createLog(config.log, {
     fd: 1,
     isTerminal: context.stdout.isTTY === true,
   });
@@ -39,13 +39,16 @@ export async function serve(options: CommonOptions, context: CommandContext): Pr
     flush();
   };
   exitOnUncaught(report);
+  const tell = (text: string): void => {
+    if (!isPretty) context.stderr.write(`gavelcast: ${text}\n`);
+  };
   for (const { name, warning } of warnings) {
-    log.warn({ name, text: `${name} ${warning}` }, 'config_warning');
+    log.warn({ name, text: `${name} ${warning}` }, 'config warning');
   }
   const interruption = watchForInterruption({ endsWithOutput: false, flush });
   const application = createApplication({ config, feed: feed.options }, { log, now: context.now });
   try {
-    return await run(application, { config, log, interruption });
+    return await run(application, { config, log, interruption, tell });
   } finally {
     interruption.dispose();
     flush();
@@ -56,6 +59,8 @@ interface Running {
   readonly config: Config;
   readonly log: Log;
   readonly interruption: Interruption;
+  /** Says it to people too, where the log is for machines. */
+  readonly tell: (text: string) => void;
 }
 
 /** Listens first, so that `/healthz` answers while the source is still being looked for. */
@@ -72,7 +77,7 @@ async function run(application: Application, running: Running): Promise<number> 
     log.info({ text: 'stopped' }, 'stopped');
     return EXIT.ok;
   } catch (error) {
-    const code = reportFailure(error, log);
+    const code = reportFailure(error, running);
     await application.stop();
     return code;
   }
@@ -111,7 +116,7 @@ function announceSource(source: SourceInfo, book: BookView, { config, log }: Run
     'tailing',
   );
   const live = liveAuctions(book);
-  log.info({ live, text: `book: ${live.toString()} live auctions` }, 'book_loaded');
+  log.info({ live, text: `book: ${live.toString()} live auctions` }, 'live auctions');
 }
 
 function liveAuctions(book: BookView): number {
@@ -121,12 +126,13 @@ function liveAuctions(book: BookView): number {
 }
 
 /** Says why the program cannot go on, with every fault and its fix where there are several. @returns the exit code */
-function reportFailure(error: unknown, log: Log): number {
+function reportFailure(error: unknown, { log, tell }: Running): number {
   if (!(error instanceof AppError)) {
-    log.fatal({ err: error }, 'internal_error');
+    log.fatal({ err: error }, 'internal error');
     return EXIT.internal;
   }
   const policy: ErrorPolicy = ERRORS[error.code];
-  log.fatal({ code: error.code, text: error.message }, 'cannot_start');
+  log.fatal({ code: error.code, text: error.message }, 'cannot start');
+  tell(`cannot start: ${error.code}\n${error.message}`);
   return policy.exitCode ?? EXIT.unavailable;
 }

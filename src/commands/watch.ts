@@ -3,8 +3,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 
-import type { Config } from '../config.ts';
-import type { Part } from '../config.ts';
+import type { Config, Part } from '../config.ts';
 import { EXIT, findEnvironment, loadOrExplain, warn } from './context.ts';
 import type { CommandContext, CommonOptions } from './context.ts';
 import { watchForInterruption } from './interruption.ts';
@@ -91,7 +90,9 @@ interface Watching {
 async function keepWatching(watching: Watching): Promise<number> {
   const { options, context, signal } = watching;
   const session: Session = { since: options.since ?? null, afterMs: null };
-  for (let attempt = 0; ; attempt += 1) {
+  const isOver = (): boolean => signal.aborted;
+  let attempt = 0;
+  while (!isOver()) {
     const end = await connectOnce({
       url: watching.url,
       token: watching.token(),
@@ -106,8 +107,8 @@ async function keepWatching(watching: Watching): Promise<number> {
         context.stderr.write(`gavelcast: connected to ${watching.url.host}\n`);
       },
     });
-    if (signal.aborted) return EXIT.ok;
-    if (end.wasOpen) attempt = 0;
+    if (isOver()) break;
+    attempt = end.wasOpen ? 0 : attempt + 1;
     const step = nextStep({
       end,
       attempt,
@@ -119,10 +120,10 @@ async function keepWatching(watching: Watching): Promise<number> {
     if (step.action === 'stop') return EXIT.no;
     if (step.dropsState) session.since = null;
     session.afterMs = null;
-    // Rejects when the signal comes, which the loop's next look at the signal turns into the end.
+    // Rejects when the signal comes; the loop ends then.
     await sleep(step.delayMs, undefined, { signal }).catch(() => undefined);
-    if (signal.aborted) return EXIT.ok;
   }
+  return EXIT.ok;
 }
 
 function print(json: string, { options, context }: Watching): void {
