@@ -73,7 +73,7 @@ export class TestClient {
   }
 
   get messages(): Record<string, unknown>[] {
-    return this.texts.map((text): Record<string, unknown> => JSON.parse(text));
+    return this.texts.map((text) => JSON.parse(text) as Record<string, unknown>);
   }
 
   get types(): unknown[] {
@@ -139,8 +139,9 @@ export class GatewayHarness implements AsyncDisposable {
   skewMs = 0;
   port = 0;
 
-  private constructor(options: Partial<GatewayOptions>, reads: MemoryReads) {
-    this.reads = reads;
+  /** Not listening yet. */
+  constructor(options: Partial<GatewayOptions> = {}) {
+    this.reads = new MemoryReads();
     this.logged = [];
     this.gateway = createGateway(
       { ...OPTIONS, ...options },
@@ -153,11 +154,8 @@ export class GatewayHarness implements AsyncDisposable {
     );
   }
 
-  static async start(
-    options: Partial<GatewayOptions> = {},
-    reads: MemoryReads = new MemoryReads(),
-  ): Promise<GatewayHarness> {
-    const harness = new GatewayHarness(options, reads);
+  static async start(options: Partial<GatewayOptions> = {}): Promise<GatewayHarness> {
+    const harness = new GatewayHarness(options);
     harness.port = (await harness.gateway.listen()).port;
     return harness;
   }

@@ -3,10 +3,14 @@
  */
 import { randomBytes } from 'node:crypto';
 import { connect, type Socket } from 'node:net';
-import { until } from '../../support/until.ts';
+
+/** How long a wait may last before the test fails. */
+const DEADLINE_MS = 10_000;
 
 export class RawClient {
   readonly socket: Socket;
+  /** Looks again whenever something has arrived; null while nobody waits. */
+  #look: (() => void) | null = null;
   /** All bytes received so far. */
   bytes: Buffer = Buffer.alloc(0);
   isClosed = false;
@@ -15,12 +19,14 @@ export class RawClient {
     this.socket = connect({ host: '127.0.0.1', port });
     this.socket.on('data', (chunk: Buffer) => {
       this.bytes = Buffer.concat([this.bytes, chunk]);
+      this.#look?.();
     });
     this.socket.on('error', () => {
       // A reset is an end like any other.
     });
     this.socket.on('close', () => {
       this.isClosed = true;
+      this.#look?.();
     });
   }
 
@@ -29,14 +35,11 @@ export class RawClient {
   }
 
   async closed(): Promise<void> {
-    await until(() => this.isClosed, { everyMs: 2, what: () => `an end after ${this.text}` });
+    await this.#until(() => this.isClosed, 'an end');
   }
 
   async receives(part: string): Promise<void> {
-    await until(() => this.text.includes(part), {
-      everyMs: 2,
-      what: () => `${part} in ${this.text}`,
-    });
+    await this.#until(() => this.bytes.includes(part), part);
   }
 
   /** Upgrades and drops the response head from `bytes`. */
@@ -45,6 +48,22 @@ export class RawClient {
     await this.receives('\r\n\r\n');
     if (!this.text.startsWith('HTTP/1.1 101')) throw new Error(this.text);
     this.bytes = this.bytes.subarray(this.bytes.indexOf('\r\n\r\n') + 4);
+  }
+
+  /** Event-driven, because ten thousand clients that poll would be the slowest part of their test. */
+  async #until(condition: () => boolean, what: string): Promise<void> {
+    if (condition()) return;
+    await new Promise<void>((done, fail) => {
+      const timer = setTimeout(() => {
+        fail(new Error(`waited in vain for ${what} after ${this.text}`));
+      }, DEADLINE_MS);
+      this.#look = () => {
+        if (!condition()) return;
+        clearTimeout(timer);
+        this.#look = null;
+        done();
+      };
+    });
   }
 }
 
