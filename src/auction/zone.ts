@@ -43,7 +43,7 @@ export function parseZone(text: string): Zone | null {
       : { name: text, offsetMsAt: () => (offsetMs === 0 ? 0 : offsetMs) };
   }
   if (text.toUpperCase() === 'UTC') {
-    return { name: text, offsetMsAt: UTC.offsetMsAt };
+    return { ...UTC, name: text };
   }
   if (!/^[A-Za-z]/.test(text)) {
     return null;

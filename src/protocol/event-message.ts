@@ -107,7 +107,7 @@ export function shownName(name: string | null, bidderNames: BidderNames): string
     case 'full':
       return name;
     case 'masked':
-      return name === null ? null : `${[...name.trim()][0] ?? ''}***`;
+      return name === null ? null : `${firstLetter(name.trim())}***`;
     case 'none':
       return null;
   }
@@ -227,4 +227,9 @@ function auctionEnded(event: AuctionEnded, context: EncodingContext): Shape {
 
 function nameJson(userId: UserId | null, context: EncodingContext): string {
   return textJson(userId === null ? null : shownName(context.nameOf(userId), context.bidderNames));
+}
+
+function firstLetter(name: string): string {
+  const code = name.codePointAt(0);
+  return code === undefined ? '' : String.fromCodePoint(code);
 }

@@ -88,5 +88,7 @@ export function numbered(changes: readonly RowChange[]): RowChange[] {
 
 /** Events without their ids, which differ between transactions by design. */
 export function withoutIds(events: readonly DomainEvent[]): object[] {
-  return events.map(({ eventId: _, ...rest }) => rest);
+  return events.map((event) =>
+    Object.fromEntries(Object.entries(event).filter(([field]) => field !== 'eventId')),
+  );
 }

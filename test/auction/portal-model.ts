@@ -64,7 +64,7 @@ export const portalWrites: fc.Arbitrary<PortalWrite[]> = fc.array(
     { weight: 2, arbitrary: fc.record({ write: fc.constant('retract'), nth: fc.nat(30) }) },
   ),
   { maxLength: 60 },
-) as fc.Arbitrary<PortalWrite[]>; // fc.constant('bid') is inferred as string
+);
 
 type ItemRow = Required<ItemImage>;
 interface BidRow {
@@ -108,10 +108,13 @@ export class PortalModel {
     }
     const leading = this.#leadingBid(id);
     const hasLeader = this.#schema.leaderColumn;
-    const { highestBidderId: _, ...columns } = this.#mapped(row);
     return {
       ...blankAuction(this.#schema, itemIdOf(id), row.status),
-      ...columns,
+      currentPrice: row.currentPrice,
+      endTimeMs: row.endTimeMs,
+      sellerId: this.#schema.sellerColumn === true ? row.sellerId : null,
+      reservePrice: this.#schema.reserveColumn === true ? row.reservePrice : undefined,
+      reserveMet: this.#schema.reserveMetColumn === true ? row.reserveMet : undefined,
       leaderId: hasLeader ? row.highestBidderId : (leading?.bidder ?? null),
       leadingAmount: hasLeader || leading === undefined ? null : amountOf(leading),
       leadingBidId: hasLeader || leading === undefined ? null : bidIdOf(leading.id),

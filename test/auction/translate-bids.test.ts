@@ -231,7 +231,7 @@ describe('missingItems', () => {
 
   test('an insert defines its item, unless its image is partial', () => {
     const book = bookWith(LEADER_SCHEMA);
-    const { status: _, ...partial } = full;
+    const partial = { currentPrice: money('1.00'), endTimeMs: 1 };
     expect(missingItems(book, [itemInsert(5, full), bidInsert(1, 5, 3, '1.00')])).toEqual([]);
     expect(missingItems(book, [itemInsert(5, partial), bidInsert(1, 5, 3, '1.00')])).toEqual(['5']);
   });
