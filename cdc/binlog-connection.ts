@@ -7,7 +7,7 @@ import ZongJi from '@vlasky/zongji';
 import type { AnyBinlogEvent, TableMapEvent, ZongJiOptions } from '@vlasky/zongji';
 import { AppError } from '../src/errors.ts';
 import type { ConnectionSettings, Flavour } from './connection-settings.ts';
-import { DumpPackets } from './dump-packets.ts';
+import { DumpPackets, destroySocket } from './dump-packets.ts';
 import type { SourcePosition } from './source-position.ts';
 import { columnSchemas, mappedTable, mappedTableNames } from './table-columns.ts';
 import type { TableMapping } from './table-mapping.ts';
@@ -76,10 +76,15 @@ export class BinlogConnection {
       this.#fail(classifySourceError(error, fallback));
     });
     zongji.on('binlog', (event: AnyBinlogEvent) => {
-      if (!this.#hasFailed) this.#guard(() => { this.#listener.onEvent(event); });
+      if (!this.#hasFailed)
+        this.#guard(() => {
+          this.#listener.onEvent(event);
+        });
     });
     zongji.on('ready', () => {
-      this.#guard(() => { this.#prepareDump(); });
+      this.#guard(() => {
+        this.#prepareDump();
+      });
     });
     this.#guard(() => {
       provideColumns(zongji, this.#options.mapping);
@@ -119,7 +124,7 @@ export class BinlogConnection {
     return new Promise((resolve) => {
       const finish = (): void => {
         clearTimeout(timer);
-        for (const socket of sockets) socket?.destroy();
+        for (const socket of sockets) if (socket !== null) destroySocket(socket);
         zongji.removeAllListeners();
         // An error that comes later concerns nobody, and must not end the process.
         zongji.on('error', () => undefined);
@@ -178,7 +183,9 @@ export class BinlogConnection {
           this.#listener.onPacket();
         },
         onLoadStatement: (sql, database) => {
-          this.#guard(() => { this.#listener.onLoadStatement(sql, database); });
+          this.#guard(() => {
+            this.#listener.onLoadStatement(sql, database);
+          });
         },
         onFailure: (error) => {
           this.#fail(error);

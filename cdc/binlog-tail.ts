@@ -106,7 +106,10 @@ export class BinlogTail {
    * @throws AppError SOURCE_UNREACHABLE, SOURCE_DISCONNECTED, SOURCE_SILENT, SOURCE_ACCESS_DENIED, SERVER_ID_CONFLICT,
    *   BINLOG_POSITION_LOST, ROW_UNDECODABLE, SCHEMA_CHANGED, SOURCE_UNSUITABLE
    */
-  async *transactions(from: SourcePosition, signal: AbortSignal): AsyncGenerator<TailedTransaction> {
+  async *transactions(
+    from: SourcePosition,
+    signal: AbortSignal,
+  ): AsyncGenerator<TailedTransaction> {
     if (signal.aborted) return;
     const stream = new Stream(from, {
       ...this.#options,

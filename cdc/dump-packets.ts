@@ -42,7 +42,7 @@ interface VendorConnection {
   sequenceId: number;
   readonly _paused: boolean;
   readonly _command: VendorCommand | null | undefined;
-  readonly stream: { readonly bytesRead: number };
+  readonly stream: { readonly bytesRead: number; destroy(): void };
 }
 
 export interface DumpListener {
@@ -203,7 +203,9 @@ export class DumpPackets {
       return;
     }
     const event = this.#body(packet);
-    this.#handle(replaced(packet, asPacket(event, { position: null, hasChecksum: this.#useChecksum })));
+    this.#handle(
+      replaced(packet, asPacket(event, { position: null, hasChecksum: this.#useChecksum })),
+    );
   }
 
   /** The event in a packet, header included, checksum excluded. */
@@ -227,7 +229,8 @@ export class DumpPackets {
   }
 
   #unpack(packet: VendorPacket): void {
-    if (this.#fileHasChecksum) verifyChecksum(packet.buffer.subarray(packet.offset + 1, packet.end));
+    if (this.#fileHasChecksum)
+      verifyChecksum(packet.buffer.subarray(packet.offset + 1, packet.end));
     const event = this.#body(packet);
     const payload = readPayload(event);
     const model = packet.clone();
@@ -258,9 +261,19 @@ export class DumpPackets {
     this.#listener.onFailure(
       error instanceof AppError
         ? error
-        : new AppError('ROW_UNDECODABLE', 'an event of the binlog cannot be read', { cause: error }),
+        : new AppError('ROW_UNDECODABLE', 'an event of the binlog cannot be read', {
+            cause: error,
+          }),
     );
   }
+}
+
+/**
+ * Closes a connection's socket at once. mysql2's own `destroy` only says that we have finished sending: a frozen server
+ * never answers that, and a paused socket would not notice if it did.
+ */
+export function destroySocket(connection: unknown): void {
+  vendorConnection(connection).stream.destroy();
 }
 
 function replaced(model: VendorPacket, bytes: Buffer): VendorPacket {
@@ -282,7 +295,9 @@ function vendorConnection(connection: unknown): VendorConnection {
     typeof inside.sequenceId === 'number' &&
     typeof inside._paused === 'boolean' &&
     '_command' in inside &&
-    typeof inside.stream?.bytesRead === 'number';
-  if (!isKnown) throw new Error('this version of mysql2 is not supported: its connection has changed');
+    typeof inside.stream?.bytesRead === 'number' &&
+    typeof inside.stream.destroy === 'function';
+  if (!isKnown)
+    throw new Error('this version of mysql2 is not supported: its connection has changed');
   return inside as VendorConnection;
 }

@@ -58,7 +58,11 @@ export class StatementReader {
   #write(head: string, database: string): LoggedStatement {
     const ddl = DDL.exec(head)?.[1];
     if (ddl !== undefined) {
-      return { kind: 'ddl', verb: ddl.toUpperCase(), touchesMapped: this.#ddlTouches(head, database) };
+      return {
+        kind: 'ddl',
+        verb: ddl.toUpperCase(),
+        touchesMapped: this.#ddlTouches(head, database),
+      };
     }
     const dml = DML.exec(head)?.[1];
     if (dml === undefined) return { kind: 'other' };
@@ -114,7 +118,8 @@ function xaStatement(head: string): LoggedStatement {
 
 /** Servers write `X'6162',X'',1`; the same text is made of an XA_PREPARE event by `xidOf`. */
 function xidText(text: string): string {
-  const [, gtrid, bqual, format] = /^X'([0-9a-f]*)'\s*,\s*X'([0-9a-f]*)'\s*,\s*(\d+)/i.exec(text) ?? [];
+  const [, gtrid, bqual, format] =
+    /^X'([0-9a-f]*)'\s*,\s*X'([0-9a-f]*)'\s*,\s*(\d+)/i.exec(text) ?? [];
   if (gtrid === undefined || bqual === undefined || format === undefined) return text.trim();
   return `${gtrid.toLowerCase()},${bqual.toLowerCase()},${format}`;
 }

@@ -97,16 +97,33 @@ function decodeItem(reader: Reader, change: RawChange, into: RowChange[]): numbe
 
 function decodeBid(reader: Reader, change: RawChange, into: RowChange[]): number {
   const { index, timestampMs, before, after } = change;
-  if (before !== null && after !== null) return 1;
+  if (before !== null && after !== null) return decodeReplacedBid(reader, change, into);
   const bidId = reader.key<BidId>('bidId', [after ?? before]);
   if (after !== null) {
-    const image = reader.wholeBid(after);
+    const image = reader.wholeBid([after]);
     into.push({ table: 'bids', kind: 'insert', bidId, after: image, index, timestampMs });
   } else {
     const image = reader.partOfBid(before);
     into.push({ table: 'bids', kind: 'delete', bidId, before: image, index, timestampMs });
   }
   return 1;
+}
+
+/**
+ * An update of a bid publishes nothing. One that changes the key does: so the servers write a REPLACE of a row that
+ * stood in the way by another unique key, and that is a new bid.
+ */
+function decodeReplacedBid(reader: Reader, change: RawChange, into: RowChange[]): number {
+  const { index, timestampMs, before, after } = change;
+  const table = 'bids';
+  const oldId = reader.key<BidId>('bidId', [before]);
+  const bidId = reader.key<BidId>('bidId', [after, before]);
+  if (oldId === bidId) return 1;
+  const old = reader.partOfBid(before);
+  into.push({ table, kind: 'delete', bidId: oldId, before: old, index, timestampMs });
+  const whole = reader.wholeBid([after, before]);
+  into.push({ table, kind: 'insert', bidId, after: whole, index: index + 1, timestampMs });
+  return 2;
 }
 
 function decodeUser(reader: Reader, change: RawChange, into: RowChange[]): number {
@@ -158,7 +175,9 @@ function decodeWatch(reader: Reader, change: RawChange, into: RowChange[]): numb
 /** False only when every field of the after image is known to be what it was. */
 function changesAny(before: ItemImage | UserImage, after: ItemImage | UserImage): boolean {
   const old = new Map<string, unknown>(Object.entries(before));
-  return Object.entries(after).some(([field, value]) => !old.has(field) || old.get(field) !== value);
+  return Object.entries(after).some(
+    ([field, value]) => !old.has(field) || old.get(field) !== value,
+  );
 }
 
 /** Reads the mapped columns of one table's images. */
@@ -212,11 +231,13 @@ class Reader {
     return into;
   }
 
-  /** An inserted bid: item, bidder and amount must be there. */
-  wholeBid(image: RawImage): BidImage {
-    const { amount, placedAtMs = null } = this.partOfBid(image);
-    const itemId = this.key<ItemId>('itemId', [image]);
-    const bidderId = this.key<UserId>('bidderId', [image]);
+  /** An inserted bid, each column from the first image that holds it: item, bidder and amount must be there. */
+  wholeBid(images: readonly (RawImage | null)[]): BidImage {
+    const parts = images.map((image) => this.partOfBid(image));
+    const amount = parts.find((part) => part.amount !== undefined)?.amount;
+    const placedAtMs = parts.find((part) => part.placedAtMs !== undefined)?.placedAtMs ?? null;
+    const itemId = this.key<ItemId>('itemId', images);
+    const bidderId = this.key<UserId>('bidderId', images);
     if (amount === undefined) throw this.#undecodable('amount', 'is not in the row image');
     return { itemId, bidderId, amount, placedAtMs };
   }
@@ -266,7 +287,10 @@ class Reader {
     const word = this.#word('status', value);
     const status = this.#options.statusWords.get(word.toLowerCase());
     if (status !== undefined) return status;
-    throw this.#undecodable('status', `holds the word ${JSON.stringify(word)}, which the mapping does not know`);
+    throw this.#undecodable(
+      'status',
+      `holds the word ${JSON.stringify(word)}, which the mapping does not know`,
+    );
   }
 
   #word(field: string, value: unknown): string {
@@ -285,7 +309,8 @@ class Reader {
 
   #money(field: string, value: unknown): Money | null {
     if (value === null) return null;
-    const text = typeof value === 'number' && Number.isSafeInteger(value) ? value.toString() : value;
+    const text =
+      typeof value === 'number' && Number.isSafeInteger(value) ? value.toString() : value;
     const money = typeof text === 'string' ? parseMoney(text) : null;
     if (money === null) throw this.#undecodable(field, 'does not hold an exact decimal number');
     return money;
@@ -312,7 +337,8 @@ class Reader {
     }
     if (value.startsWith('0000') || value.includes('-00')) return null;
     const ms = column.isUtc ? utcMs(value) : this.#options.wallClockToEpochMs(value);
-    if (ms === null || !Number.isFinite(ms)) throw this.#undecodable(field, 'does not hold a date and time');
+    if (ms === null || !Number.isFinite(ms))
+      throw this.#undecodable(field, 'does not hold a date and time');
     return ms;
   }
 

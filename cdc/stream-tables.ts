@@ -30,7 +30,8 @@ export class StreamTables {
     const keys = (entry?.columns ?? []).map((column) => column.name);
     const known = this.#boundById.get(event.tableId);
     // A TableMap precedes every statement: most often it is the one before over again.
-    if (known !== undefined && known.columnNames === keys.join() && isSame(known.event, event)) return;
+    if (known !== undefined && known.columnNames === keys.join() && isSame(known.event, event))
+      return;
     if (this.#boundById.size >= TABLES_MAX) this.#boundById.clear();
     this.#boundById.set(event.tableId, {
       event,
@@ -75,8 +76,10 @@ export function rowsOf(event: AnyBinlogEvent): RowsOfEvent | null {
     count: rows.length,
     change: (at, index) => {
       const row = recordOf(rows[at]);
-      if (name === 'WriteRows') return { before: null, after: { row, present }, index, timestampMs };
-      if (name === 'DeleteRows') return { before: { row, present }, after: null, index, timestampMs };
+      if (name === 'WriteRows')
+        return { before: null, after: { row, present }, index, timestampMs };
+      if (name === 'DeleteRows')
+        return { before: { row, present }, after: null, index, timestampMs };
       return {
         before: { row: recordOf(row['before']), present },
         after: { row: recordOf(row['after']), present: presentAfter },
@@ -92,10 +95,15 @@ function recordOf(value: unknown): RawRow {
   return typeof value === 'object' && value !== null ? (value as RawRow) : {};
 }
 
-function bitmapOf(event: object, field: 'columns_present_bitmap' | 'columns_present_bitmap2'): Uint8Array {
+function bitmapOf(
+  event: object,
+  field: 'columns_present_bitmap' | 'columns_present_bitmap2',
+): Uint8Array {
   const bitmap: unknown = Reflect.get(event, field);
   if (bitmap instanceof Uint8Array) return bitmap;
-  throw new Error('this version of zongji is not supported: it does not tell which columns a row image holds');
+  throw new Error(
+    'this version of zongji is not supported: it does not tell which columns a row image holds',
+  );
 }
 
 /** ENUM and SET travel as STRING with their real type in the metadata, until zongji resolves it. */
@@ -110,7 +118,8 @@ function isSame(a: TableMapEvent, b: TableMapEvent): boolean {
     const metadataA = a.columnsMetadata[at];
     const metadataB = b.columnsMetadata[at];
     const isSameColumn =
-      resolvedType(a.columnTypes[at] ?? -1, metadataA) === resolvedType(b.columnTypes[at] ?? -1, metadataB) &&
+      resolvedType(a.columnTypes[at] ?? -1, metadataA) ===
+        resolvedType(b.columnTypes[at] ?? -1, metadataB) &&
       a.columnNames?.[at] === b.columnNames?.[at] &&
       a.signedness?.[at] === b.signedness?.[at] &&
       isSameMetadata(metadataA, metadataB);

@@ -84,7 +84,11 @@ const BLOB_TYPES = [252, 140];
 export function mappedTable(
   mapping: TableMapping,
   table: string,
-): { readonly role: TableRole; readonly definition: readonly ColumnDefinition[]; readonly columns: Readonly<Record<string, ColumnDefinition | undefined>> } | null {
+): {
+  readonly role: TableRole;
+  readonly definition: readonly ColumnDefinition[];
+  readonly columns: Readonly<Record<string, ColumnDefinition | undefined>>;
+} | null {
   for (const role of ['items', 'bids', 'users', 'watchlist'] as const) {
     const mapped = mapping[role];
     if (mapped?.table === table) {
@@ -112,9 +116,11 @@ export function bindTable(mapping: TableMapping, shape: TableShape): TableBindin
   const columns = new Map<string, BoundColumn>();
   for (const [field, column] of Object.entries(mapped.columns)) {
     if (column === undefined) continue;
-    const ordinal = shape.names === null ? column.ordinal : ordinalByName(shape, shape.names, column);
+    const ordinal =
+      shape.names === null ? column.ordinal : ordinalByName(shape, shape.names, column);
     const key = shape.keys[ordinal];
-    if (key === undefined) throw changed(`${shape.table}.${column.name}`, 'is not in the row events');
+    if (key === undefined)
+      throw changed(`${shape.table}.${column.name}`, 'is not in the row events');
     const isUtc = TIMESTAMP_TYPES.includes(shape.types[ordinal] ?? -1);
     columns.set(field, { name: column.name, key, ordinal, isUtc });
   }
@@ -124,7 +130,9 @@ export function bindTable(mapping: TableMapping, shape: TableShape): TableBindin
 /** What zongji wants to know of each column, made from the mapping instead of a query against a later schema. */
 export function columnSchemas(definition: readonly ColumnDefinition[]): VendorColumnSchema[] {
   return definition.map((column) => {
-    const isText = /^(?:char|varchar|(?:tiny|medium|long)?text|enum|set|json)$/.test(column.dataType);
+    const isText = /^(?:char|varchar|(?:tiny|medium|long)?text|enum|set|json)$/.test(
+      column.dataType,
+    );
     const labels = enumLabels(column.columnType);
     return {
       COLUMN_NAME: column.name,
@@ -195,7 +203,10 @@ function difference(
   const codes = TYPE_CODES[column.dataType];
   // Types we never map (geometry, vector, uuid …) are told apart from all that we know, not among themselves.
   const known = codes ?? [];
-  const isPlausible = codes === undefined ? !isOfKnownType(type) || type === 254 || type === 15 : known.includes(type);
+  const isPlausible =
+    codes === undefined
+      ? !isOfKnownType(type) || type === 254 || type === 15
+      : known.includes(type);
   if (!isPlausible) return `is not ${column.columnType} in the row events`;
   const decimal = /^decimal\((\d+),(\d+)\)/.exec(column.columnType);
   if (decimal !== null) {
@@ -222,7 +233,9 @@ function difference(
 }
 
 function isOfKnownType(type: number): boolean {
-  return BLOB_TYPES.includes(type) || Object.values(TYPE_CODES).some((codes) => codes.includes(type));
+  return (
+    BLOB_TYPES.includes(type) || Object.values(TYPE_CODES).some((codes) => codes.includes(type))
+  );
 }
 
 function changed(what: string, how: string): AppError {

@@ -141,7 +141,10 @@ export class TransactionGrouper {
     const at = this.#savepoints.findLastIndex((savepoint) => savepoint.name === name);
     const savepoint = this.#savepoints[at];
     if (savepoint === undefined) {
-      throw new AppError('ROW_UNDECODABLE', 'a rollback to a savepoint that the binlog does not show');
+      throw new AppError(
+        'ROW_UNDECODABLE',
+        'a rollback to a savepoint that the binlog does not show',
+      );
     }
     this.#savepoints.length = at + 1;
     this.#changes.length = savepoint.changes;

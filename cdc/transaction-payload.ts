@@ -179,7 +179,9 @@ class EventSplitter {
 
 function inflateAtOnce(payload: Payload): Buffer {
   try {
-    return zstdDecompressSync(payload.bytes, { maxOutputLength: Math.max(1, payload.uncompressedSize) });
+    return zstdDecompressSync(payload.bytes, {
+      maxOutputLength: Math.max(1, payload.uncompressedSize),
+    });
   } catch (error) {
     throw corrupt('it does not inflate', error);
   }
@@ -198,7 +200,10 @@ async function nextChunk(chunks: AsyncIterator<unknown>): Promise<Buffer | null>
 }
 
 /** A length-encoded integer (`net_field_length`). */
-function lengthEncoded(buffer: Buffer, offset: number): { readonly value: number; readonly size: number } {
+function lengthEncoded(
+  buffer: Buffer,
+  offset: number,
+): { readonly value: number; readonly size: number } {
   const first = buffer[offset];
   if (first === undefined) throw corrupt('its fields are cut off');
   if (first < 251) return { value: first, size: 1 };

@@ -49,16 +49,21 @@ const SAME_ID_TEXT = /same server_uuid\/server_id|same server_id|same server_uui
 /** 1236 for reasons that a reconnect mends: the server is going down, or ran out of memory for a moment. */
 const PASSING_TEXT = /shutdown|killed|net_write_timeout|failed on my_net_write|memory allocation/i;
 /** Refusals about the size or the checksum of what is to be sent: nothing is lost, the server must be set right. */
-const UNSUITABLE_TEXT = /max_allowed_packet|can not handle replication events|binary log is not open/i;
+const UNSUITABLE_TEXT =
+  /max_allowed_packet|can not handle replication events|binary log is not open/i;
 
 /** Turns any error of the driver or of zongji into one of ours; an `AppError` passes through. */
 export function classifySourceError(error: unknown, fallback: ErrorCode): AppError {
   if (error instanceof AppError) return error;
   const vendor = readVendorError(error);
   const code = codeOf(vendor) ?? fallback;
-  return new AppError(code, `${PREFIX[code] ?? 'the database connection failed'}: ${vendor.message}`, {
-    cause: error,
-  });
+  return new AppError(
+    code,
+    `${PREFIX[code] ?? 'the database connection failed'}: ${vendor.message}`,
+    {
+      cause: error,
+    },
+  );
 }
 
 const PREFIX: Partial<Record<ErrorCode, string>> = {
