@@ -27,7 +27,8 @@ process.once('message', (start: Start) => {
 });
 
 async function run(start: Start): Promise<void> {
-  const connection = await createConnection({ ...start });
+  const { host, port, user, password, database } = start;
+  const connection = await createConnection({ host, port, user, password, database });
   const commits: Commit[] = [];
   const startedAt = now();
   for (let i = 0; i < start.bids; i++) {
