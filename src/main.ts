@@ -18,6 +18,10 @@ export async function main(): Promise<void> {
     stdout: process.stdout,
     stderr: process.stderr,
   };
+  for (const output of [process.stdout, process.stderr]) {
+    // A reader that has gone away (`| head`) has nobody left to be told.
+    output.on('error', () => undefined);
+  }
   try {
     process.exitCode = await runProgram(process.argv.slice(2), context);
   } catch (error) {

@@ -69,8 +69,7 @@ async function run(application: Application, running: Running): Promise<number> 
   try {
     const address = await application.listen();
     announceAddress(address, config, log);
-    const source = await Promise.race([application.tail(), interruption.happened]);
-    if (typeof source !== 'string') announceSource(source, application.reads.book, running);
+    await tailUntilInterrupted(application, running);
     const signal = await interruption.happened;
     log.info({ signal, text: `${signal}: closing connections and stopping` }, 'stopping');
     await application.stop();
@@ -80,6 +79,18 @@ async function run(application: Application, running: Running): Promise<number> 
     const code = reportFailure(error, running);
     await application.stop();
     return code;
+  }
+}
+
+/** Resolves when the stream is live, when it halted (and `/readyz` says so), or when it was interrupted before. */
+async function tailUntilInterrupted(application: Application, running: Running): Promise<void> {
+  try {
+    const source = await Promise.race([application.tail(), running.interruption.happened]);
+    if (typeof source !== 'string') announceSource(source, application.reads.book, running);
+  } catch (error) {
+    const isHalt = error instanceof AppError && exitCodeOf(error) === null;
+    // The feed has logged why. Ending here would only make a service manager start us into the same fault again.
+    if (!isHalt) throw error;
   }
 }
 
@@ -131,8 +142,13 @@ function reportFailure(error: unknown, { log, tell }: Running): number {
     log.fatal({ err: error }, 'internal error');
     return EXIT.internal;
   }
-  const policy: ErrorPolicy = ERRORS[error.code];
   log.fatal({ code: error.code, text: error.message }, 'cannot start');
   tell(`cannot start: ${error.code}\n${error.message}`);
-  return policy.exitCode ?? EXIT.unavailable;
+  return exitCodeOf(error) ?? EXIT.unavailable;
+}
+
+/** Null for errors that do not end the process. */
+function exitCodeOf(error: AppError): number | null {
+  const policy: ErrorPolicy = ERRORS[error.code];
+  return policy.exitCode ?? null;
 }

@@ -1,0 +1,323 @@
+import { describe, expect, test } from 'vitest';
+
+import type { OptionName } from '../src/config-options.ts';
+import { loadConfig, type Config } from '../src/config.ts';
+import { configOf, LEAST, SECRET } from './config-builder.ts';
+
+/** For each option: where it ends up, its default there, texts with their values, and texts that are refused. */
+interface Row {
+  readonly of: (config: Config) => unknown;
+  readonly absent: unknown;
+  readonly good: readonly (readonly [text: string, value: unknown])[];
+  readonly bad: readonly string[];
+}
+
+const BOOLEAN_BAD = ['maybe', '2', 'yess', '-1'];
+const truths = (value: boolean): [string, boolean][] =>
+  (value ? ['1', 'true', 'TRUE', 'on', 'yes'] : ['0', 'false', 'off', 'No']).map((text) => [
+    text,
+    value,
+  ]);
+
+const TABLE: Readonly<Record<Exclude<OptionName, 'JWT_EXPIRES_IN'>, Row>> = {
+  DB_HOST: {
+    of: (c) => c.source.host,
+    absent: '127.0.0.1',
+    good: [
+      ['db.internal', 'db.internal'],
+      ['my_db', 'my_db'],
+      ['10.0.0.7', '10.0.0.7'],
+      ['::1', '::1'],
+      ['  db  ', 'db'],
+    ],
+    bad: ['mysql://db', 'db:3306', 'db/portal', 'a b', '-db'],
+  },
+  DB_PORT: {
+    of: (c) => c.source.port,
+    absent: 3306,
+    good: [
+      ['1', 1],
+      ['65535', 65_535],
+      ['03307', 3307],
+    ],
+    bad: ['0', '65536', '-1', '3306.5', '3e3', '0x10', 'abc', '99999999999999999999'],
+  },
+  DB_NAME: {
+    of: (c) => c.source.database,
+    absent: 'portal',
+    good: [['a', 'a']],
+    bad: ['x'.repeat(65)],
+  },
+  DB_USER: { of: (c) => c.source.user, absent: 'api', good: [['u', 'u']], bad: [] },
+  DB_PASSWORD: { of: (c) => c.source.password, absent: 'pw', good: [[' p w ', ' p w ']], bad: [] },
+  SOURCE_HOST: { of: (c) => c.source.host, absent: '127.0.0.1', good: [['r', 'r']], bad: ['r:1'] },
+  SOURCE_PORT: { of: (c) => c.source.port, absent: 3306, good: [['33', 33]], bad: ['0', 'x'] },
+  SOURCE_USER: { of: (c) => c.source.user, absent: 'api', good: [['own', 'own']], bad: [] },
+  SOURCE_PASSWORD: { of: (c) => c.source.password, absent: 'pw', good: [['own', 'own']], bad: [] },
+  SOURCE_SOCKET: {
+    of: (c) => c.source.socketPath,
+    absent: null,
+    good: [['/run/mysqld.sock', '/run/mysqld.sock']],
+    bad: ['mysqld.sock'],
+  },
+  SOURCE_TLS: {
+    of: (c) => c.source.tls,
+    absent: 'off',
+    good: ['off', 'required', 'verify-ca', 'verify-identity'].map((word) => [word, word]),
+    bad: ['on', 'VERIFY_CA'],
+  },
+  SOURCE_TLS_CA: {
+    of: (c) => c.source.tlsCaFile,
+    absent: null,
+    good: [['ca.pem', 'ca.pem']],
+    bad: [],
+  },
+  DB_TIMEZONE: {
+    of: (c) => c.source.timeZone,
+    absent: null,
+    good: [
+      ['Europe/Berlin', 'Europe/Berlin'],
+      ['+02:00', '+02:00'],
+      ['UTC', 'UTC'],
+    ],
+    bad: ['Berlin/Europe', '+25:00', 'SYSTEM', '2'],
+  },
+  MAPPING_FILE: {
+    of: (c) => c.source.mappingFile,
+    absent: null,
+    good: [['m.json', 'm.json']],
+    bad: [],
+  },
+  SERVER_ID: {
+    of: (c) => c.source.serverId,
+    absent: null,
+    good: [
+      ['1', 1],
+      ['4294967295', 4_294_967_295],
+    ],
+    bad: ['0', '4294967296'],
+  },
+  ON_POSITION_LOST: {
+    of: (c) => c.source.onPositionLost,
+    absent: 'resync',
+    good: [
+      ['halt', 'halt'],
+      ['resync', 'resync'],
+    ],
+    bad: ['stop'],
+  },
+  SOURCE_HEARTBEAT_MS: {
+    of: (c) => c.source.heartbeatMs,
+    absent: 1000,
+    good: [
+      ['100', 100],
+      ['60000', 60_000],
+    ],
+    bad: ['99', '60001'],
+  },
+  QUEUE_BYTES: {
+    of: (c) => c.source.queueBytes,
+    absent: 67_108_864,
+    good: [
+      ['65536', 65_536],
+      ['4294967296', 4_294_967_296],
+    ],
+    bad: ['65535', '4294967297', '64M'],
+  },
+  NAME_CACHE_SIZE: {
+    of: (c) => c.source.nameCacheSize,
+    absent: 100_000,
+    good: [
+      ['100', 100],
+      ['10000000', 10_000_000],
+    ],
+    bad: ['99', '10000001'],
+  },
+  APP_ENV: {
+    of: (c) => c.tokens.isDevelopment,
+    absent: false,
+    good: [
+      ['development', true],
+      ['production', false],
+      ['Development', false],
+      ['staging', false],
+    ],
+    bad: [],
+  },
+  JWT_SECRET: {
+    of: (c) => c.tokens.secret,
+    absent: SECRET,
+    good: [[`${SECRET} `, `${SECRET} `]],
+    bad: ['short'],
+  },
+  ALLOW_WEAK_JWT_SECRET: {
+    of: () => null,
+    absent: null,
+    good: [
+      ['1', null],
+      ['0', null],
+    ],
+    bad: BOOLEAN_BAD,
+  },
+  WS_HOST: {
+    of: (c) => c.server.host,
+    absent: '0.0.0.0',
+    good: [
+      ['127.0.0.1', '127.0.0.1'],
+      ['::', '::'],
+    ],
+    bad: ['ws://x'],
+  },
+  WS_PORT: {
+    of: (c) => c.server.port,
+    absent: 8080,
+    good: [
+      ['0', 0],
+      ['65535', 65_535],
+    ],
+    bad: ['65536', 'http'],
+  },
+  WS_ENABLED: {
+    of: (c) => c.isEnabled,
+    absent: true,
+    good: [...truths(true), ...truths(false)],
+    bad: BOOLEAN_BAD,
+  },
+  WS_PATH: {
+    of: (c) => c.server.path,
+    absent: null,
+    good: [
+      ['/ws', '/ws'],
+      ['/', '/'],
+    ],
+    bad: ['ws', '/ws?x=1', '/a b', '/a#b'],
+  },
+  ALLOWED_ORIGINS: {
+    of: (c) => c.server.allowedOrigins,
+    absent: null,
+    good: [
+      ['https://a.example', ['https://a.example']],
+      [
+        ' https://a.example , http://localhost:3000,',
+        ['https://a.example', 'http://localhost:3000'],
+      ],
+      [',', null],
+    ],
+    bad: ['a.example', 'https://a.example/', 'https://a.example, b'],
+  },
+  HEARTBEAT_SECONDS: {
+    of: (c) => c.server.heartbeatMs,
+    absent: 25_000,
+    good: [
+      ['1', 1000],
+      ['300', 300_000],
+    ],
+    bad: ['0', '301'],
+  },
+  DRAIN_SECONDS: {
+    of: (c) => c.server.drainMs,
+    absent: 5000,
+    good: [
+      ['0', 0],
+      ['600', 600_000],
+    ],
+    bad: ['601'],
+  },
+  BIDDER_NAMES: {
+    of: (c) => c.messages.bidderNames,
+    absent: 'full',
+    good: ['full', 'masked', 'none'].map((word) => [word, word]),
+    bad: ['hidden'],
+  },
+  LEGACY_TIMES: {
+    of: (c) => c.messages.legacyTimes,
+    absent: false,
+    good: [...truths(true), ...truths(false)],
+    bad: BOOLEAN_BAD,
+  },
+  MAX_CONNECTIONS: {
+    of: (c) => c.server.maxConnections,
+    absent: 50_000,
+    good: [
+      ['1', 1],
+      ['1000000', 1_000_000],
+    ],
+    bad: ['0', '1000001'],
+  },
+  MAX_SUBSCRIPTIONS: {
+    of: (c) => c.server.maxSubscriptions,
+    absent: 200,
+    good: [
+      ['1', 1],
+      ['100000', 100_000],
+    ],
+    bad: ['0', '100001'],
+  },
+  MAX_MESSAGE_BYTES: {
+    of: (c) => c.server.maxMessageBytes,
+    absent: 16_384,
+    good: [
+      ['256', 256],
+      ['16777216', 16_777_216],
+    ],
+    bad: ['255', '16777217'],
+  },
+  MESSAGES_PER_SECOND: {
+    of: (c) => c.server.messagesPerSecond,
+    absent: 20,
+    good: [
+      ['1', 1],
+      ['10000', 10_000],
+    ],
+    bad: ['0', '10001'],
+  },
+  LOG_LEVEL: {
+    of: (c) => c.log.level,
+    absent: 'info',
+    good: ['debug', 'info', 'warn', 'error', 'fatal'].map((word) => [word, word]),
+    bad: ['verbose', 'INFO'],
+  },
+  LOG_FORMAT: {
+    of: (c) => c.log.format,
+    absent: 'auto',
+    good: ['auto', 'json', 'pretty'].map((word) => [word, word]),
+    bad: ['text'],
+  },
+};
+
+describe.each(Object.entries(TABLE))('%s', (name, row) => {
+  test('absent or empty: its default', () => {
+    expect(row.of(configOf({}))).toEqual(row.absent);
+    const isGiven = Object.hasOwn(LEAST, name);
+    if (!isGiven) expect(row.of(configOf({ [name]: '' }))).toEqual(row.absent);
+  });
+
+  test('takes what is within its bounds', () => {
+    for (const [text, value] of row.good) expect(row.of(configOf({ [name]: text }))).toEqual(value);
+  });
+
+  test('refuses the rest, by its own name and with a fix', () => {
+    for (const text of row.bad) {
+      const result = loadConfig({ ...LEAST, [name]: text });
+      expect(result.ok, `${name}=${text}`).toBe(false);
+      if (result.ok) continue;
+      expect(result.problems).toHaveLength(1);
+      expect(result.problems[0]?.name).toBe(name);
+      expect(result.problems[0]?.fix).toMatch(/\S/);
+    }
+  });
+});
+
+test('JWT_EXPIRES_IN is the PHP side’s: whatever it says changes nothing', () => {
+  expect(configOf({ JWT_EXPIRES_IN: 'nonsense' })).toEqual(configOf({}));
+});
+
+test('one fault in every option that can have one gives one line for each', () => {
+  const faults = Object.entries(TABLE).flatMap(([name, { bad }]) =>
+    bad[0] === undefined ? [] : [[name, bad[0]] as const],
+  );
+  const result = loadConfig({ ...LEAST, ...Object.fromEntries(faults) });
+  const names = result.ok ? [] : result.problems.map(({ name }) => name).sort();
+  expect(names).toEqual(faults.map(([name]) => name).sort());
+  expect(names.length).toBeGreaterThan(25);
+});
