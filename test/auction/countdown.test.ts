@@ -185,6 +185,22 @@ describe('Countdown', () => {
     );
   });
 
+  test('disarming one leaves the others in order, wherever the last of them is put', () => {
+    for (const disarmed of [110, 120, 3, 4, 100, 2]) {
+      const countdown = new Countdown();
+      const minutes = [1, 100, 2, 110, 120, 3, 4]; // in heap order as they stand
+      for (const minute of minutes) {
+        countdown.arm(itemIdOf(minute), 1_000_000 + minute * 60_000, 0);
+      }
+      countdown.disarm(itemIdOf(disarmed));
+      const first = run(countdown, 99_000_000).filter(([, seconds]) => seconds === 300);
+      const expected = minutes.filter((minute) => minute !== disarmed).toSorted((x, y) => x - y);
+      expect(first.map(([item, , at]) => [item, at])).toEqual(
+        expected.map((minute) => [String(minute), 700_000 + minute * 60_000]),
+      );
+    }
+  });
+
   test('many auctions: places grow, are used again, and all are told', () => {
     const countdown = new Countdown();
     for (let round = 0; round < 2; round += 1) {
