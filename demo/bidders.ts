@@ -11,7 +11,7 @@ import type { Person } from './page/listing.ts';
 /** A price ends about here, as a share of the estimate. */
 const FINAL_SHARE = 1.05;
 const START_SHARE = 0.3;
-const PAUSE_MS = { min: 350, max: 1250 };
+const PAUSE_MS = { min: 250, max: 900 };
 const RIVAL_MS = { min: 2500, max: 5500 };
 /** How often bidders answer the visitor on one item. */
 const RIVAL_ANSWERS_MAX = 4;
@@ -108,9 +108,9 @@ export function isWanted(auction: OpenAuction, nowMs: number): boolean {
   return auction.price < worth;
 }
 
-/** One to four per cent more, in steps that people would say. */
+/** Up to three per cent more, in steps that people would say. */
 function raisedBySome(price: number): number {
   const step = price < 200 ? 1 : price < 1000 ? 5 : price < 5000 ? 10 : 50;
-  const raised = Math.ceil((price * (1.008 + Math.random() * 0.03)) / step) * step;
+  const raised = Math.ceil((price * (1.004 + Math.random() * 0.025)) / step) * step;
   return Math.max(raised, Math.floor(price) + 1);
 }

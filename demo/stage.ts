@@ -3,6 +3,9 @@
  * Gavelcast in this process, bidders and the cron job.
  */
 import { randomBytes } from 'node:crypto';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 
 import { createApplication } from '../src/commands/application.ts';
 import { readFeedOptions } from '../src/commands/feed-options.ts';
@@ -59,6 +62,7 @@ export async function buildStage(
   const { signal, step } = deps;
   const flavour = options.flavour ?? installedFlavour();
   const database = await step(`Starting a private ${NAMES[flavour]} server`, async () => {
+    useOwnDirectory(stack);
     const server = await startDatabase(flavour);
     stack.defer(() => server.stop());
     return server;
@@ -165,7 +169,7 @@ async function startServer(building: Building & { readonly house: House }): Prom
     visitors,
     streams,
     desk: new BiddingDesk(visitorConnection),
-    database: `${NAMES[database.flavour]} ${database.version}`,
+    database: `${NAMES[database.flavour]} ${database.version.replace('-MariaDB', '')}`,
     onFailure: report(deps.log, 'request failed'),
   });
   const application = createApplication(
@@ -185,6 +189,17 @@ async function startServer(building: Building & { readonly house: House }): Prom
   stack.defer(() => bidders.stop());
   bidders.start();
   return { url: `http://localhost:${port}/`, port };
+}
+
+/** A temporary directory of the demo's own for all that is written; gone with the process, however that ends. */
+function useOwnDirectory(stack: AsyncDisposableStack): void {
+  const directory = mkdtempSync(join(tmpdir(), 'gavelcast-demo-'));
+  const remove = (): void => {
+    rmSync(directory, { recursive: true, force: true });
+  };
+  process.env['TMPDIR'] = directory;
+  process.on('exit', remove);
+  stack.defer(remove);
 }
 
 /** The server program on this machine; MariaDB, which is then installed or asked for, where there is none. */

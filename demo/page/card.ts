@@ -101,6 +101,7 @@ export class Card {
     if (auction === null) return;
     if (auction.ending !== null) {
       setText(this.#clock, 'ended');
+      setText(this.#call, '');
       this.element.dataset['phase'] = 'ended';
       return;
     }

@@ -49,8 +49,8 @@ export async function placeBid(token: string, itemId: number, amount: number): P
       headers: { 'content-type': 'application/json', authorization: `Bearer ${token}` },
       body: JSON.stringify({ itemId, amount }),
     });
-    if (response.ok) return { ok: true };
     const fields = parseObject(await response.text());
+    if (fields?.['ok'] === true) return { ok: true };
     return { ok: false, reason: textOf(fields?.['reason']) ?? 'The bid was not taken.' };
   } catch {
     return { ok: false, reason: 'The demo server does not answer.' };
