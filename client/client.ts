@@ -269,17 +269,15 @@ export class GavelcastClient {
   }
 
   #refused(error: ServerError): void {
-    const watch = this.#watches.get(String(error.itemId));
+    const key = String(error.itemId);
+    const watch = this.#watches.get(key);
     if (watch) watch.request = 'answered';
-    if (error.action === 'subscribe' && error.code !== 'rate_limited') {
-      // Without an item it refuses the whole message: no replay will come.
-      if (error.itemId === undefined) this.#awaited.clear();
-      else this.#awaited.delete(String(error.itemId));
-    } else if (error.action === 'subscribe') {
+    this.#awaited.delete(key);
+    // The rest of the message was refused with it: no replay of those will come.
+    if (error.code === 'too_many_subscriptions') this.#awaited.clear();
+    if (error.code === 'rate_limited') {
       this.#askAgain.set(RATE_LIMITED_WAIT_MS, () => {
-        for (const watch of this.#watches.values()) {
-          if (watch.request === 'sent') watch.request = 'due';
-        }
+        for (const it of this.#watches.values()) if (it.request === 'sent') it.request = 'due';
         this.#flush();
       });
     }

@@ -73,8 +73,9 @@ const PONG_TIMEOUT_MS = 10_000;
 const HIDDEN_PAUSE_MS = 300_000;
 /** A link that held this long starts the backoff afresh. */
 const STABLE_MS = 5_000;
-const REFRESH_AHEAD_MS = 60_000;
-const REFRESH_RETRY_MS = 10_000;
+const RENEW_AHEAD_MS = 60_000;
+const RENEW_PAUSE_MS = 1_000;
+const RENEW_RETRY_MS = 10_000;
 /** WebSockets in a row that do not open before events are streamed instead. */
 const SOCKET_FAILURES_MAX = 2;
 /** The same where one has opened before: then it is more likely that the server is away than that a network blocks. */
@@ -301,8 +302,7 @@ export class Connection {
       this.clock.sample(message.serverTime);
     }
     if (message.type === 'hello') this.#opened(message);
-    else if (message.type === 'authenticated') this.#expiresAt(message.expiresAt);
-    else if (message.type === 'token_expiring') this.#renew();
+    else if ('expiresAt' in message) this.#expiresAt(message.expiresAt);
     else if (message.type === 'reconnect') this.#reconnectAfterMs = message.afterMs;
     else if (message.type === 'degraded') this.#signal('behind', 'feed');
     else if (message.type === 'restored') this.#signal('caughtUp', 'feed');
@@ -336,13 +336,17 @@ export class Connection {
     });
   }
 
+  /**
+   * Plans the renewal a minute ahead, or half the time that is left. Not at once when the server says `token_expiring`:
+   * with tokens that live for less than its notice that would never end.
+   */
   #expiresAt(time: string): void {
     this.#expiresAtMs = Date.parse(time);
     const leftMs = this.#expiresAtMs - this.clock.now();
     // A stream cannot take a new token: it is cut with 4001 and opened again with one.
     if (this.#status.transport === 'sse') return;
-    const aheadMs = Math.min(REFRESH_AHEAD_MS, leftMs / 2);
-    this.#refresh.set(Math.max(1000, leftMs - aheadMs) || Infinity, () => {
+    const aheadMs = Math.min(RENEW_AHEAD_MS, leftMs / 2);
+    this.#refresh.set(Math.max(RENEW_PAUSE_MS, leftMs - aheadMs) || Infinity, () => {
       this.#renew();
     });
   }
@@ -353,7 +357,7 @@ export class Connection {
         this.send({ action: 'authenticate', token });
       },
       () => {
-        this.#refresh.set(REFRESH_RETRY_MS, () => {
+        this.#refresh.set(RENEW_RETRY_MS, () => {
           this.#renew();
         });
       },

@@ -43,7 +43,7 @@ interface Listenable {
 interface Page {
   readonly document?: Listenable & { readonly visibilityState: string };
   readonly location?: { readonly href: string };
-  readonly navigator?: { readonly onLine?: boolean };
+  readonly navigator?: { readonly onLine?: boolean; readonly userAgent?: string };
   readonly addEventListener?: Listenable['addEventListener'];
   readonly removeEventListener?: Listenable['removeEventListener'];
 }
