@@ -3,7 +3,7 @@
  *
  * It is needed for four things that zongji does not offer:
  * - compressed transactions are unpacked before its parser would drop them;
- * - reading can be paused by us without undoing zongji's own pauses, and the other way round;
+ * - reading is paused and resumed between events by us alone;
  * - events that it would pass over without a word (partial JSON updates, incidents, statement-format LOAD DATA, the
  *   server's end-of-file) are noticed;
  * - a binlog file whose checksum setting differs from the server's present one is read right.
@@ -14,11 +14,11 @@ import {
   asPacket,
   CHECKSUM_BYTES,
   EVENT_HEADER_BYTES,
+  hasValidChecksum,
   isSmall,
   readPayload,
   unpackAsStream,
   unpackAtOnce,
-  verifyChecksum,
 } from './transaction-payload.ts';
 
 /** mysql2's packet: the bytes from `start` to `end`, four of them packet header. */
@@ -63,15 +63,16 @@ export interface DumpOptions {
   readonly useChecksum: boolean;
 }
 
-type Holder = 'consumer' | 'zongji' | 'payload';
+type Holder = 'consumer' | 'payload';
 
+const TYPE_ROTATE = 4;
 const TYPE_FORMAT = 15;
 const TYPE_EXECUTE_LOAD = 18;
 const TYPE_INCIDENT = 26;
+const TYPE_HEARTBEAT = 27;
 const TYPE_PARTIAL_UPDATE = 39;
 const TYPE_PAYLOAD = 40;
 
-/** Artificial events: they do not count in the file, and the server makes their checksums as it likes. */
 const POSITION_AT = 13;
 
 export class DumpPackets {
@@ -101,12 +102,10 @@ export class DumpPackets {
     connection.handlePacket = (packet) => {
       this.#receive(packet);
     };
-    connection.pause = () => {
-      this.#hold('zongji');
-    };
-    connection.resume = () => {
-      this.#release('zongji');
-    };
+    // zongji pauses while it fetches a table's columns. They are at hand here, so it never waits; and a resume in the
+    // middle of a compressed transaction would let later packets overtake the rest of it.
+    connection.pause = () => undefined;
+    connection.resume = () => undefined;
   }
 
   /** Bytes that came over the socket, packets in the making included. */
@@ -174,6 +173,11 @@ export class DumpPackets {
         this.#readFormat(buffer.subarray(offset + 1, end));
         this.#handle(packet);
         return;
+      case TYPE_ROTATE:
+      case TYPE_HEARTBEAT:
+        // Made by the server on the way, with a checksum or without, whatever the file has.
+        this.#pass(packet, hasValidChecksum(buffer.subarray(offset + 1, end)));
+        return;
       case TYPE_PAYLOAD:
         this.#unpack(packet);
         return;
@@ -188,30 +192,29 @@ export class DumpPackets {
           'the server reports that its binlog misses events here (an incident event)',
         );
       case TYPE_EXECUTE_LOAD:
-        this.#readLoad(this.#body(packet));
-        this.#pass(packet);
+        this.#readLoad(this.#body(packet, this.#fileHasChecksum));
+        this.#pass(packet, this.#fileHasChecksum);
         return;
       default:
-        this.#pass(packet);
+        this.#pass(packet, this.#fileHasChecksum);
     }
   }
 
   /** Hands an event to zongji with or without the checksum that it expects. */
-  #pass(packet: VendorPacket): void {
-    if (this.#fileHasChecksum === this.#useChecksum) {
+  #pass(packet: VendorPacket, hasChecksum: boolean): void {
+    if (hasChecksum === this.#useChecksum) {
       this.#handle(packet);
       return;
     }
-    const event = this.#body(packet);
-    this.#handle(
-      replaced(packet, asPacket(event, { position: null, hasChecksum: this.#useChecksum })),
-    );
+    const event = this.#body(packet, hasChecksum);
+    const bytes = asPacket(event, { position: null, hasChecksum: this.#useChecksum });
+    this.#handle(replaced(packet, bytes));
   }
 
   /** The event in a packet, header included, checksum excluded. */
-  #body(packet: VendorPacket): Buffer {
-    const checksum = this.#fileHasChecksum ? CHECKSUM_BYTES : 0;
-    return packet.buffer.subarray(packet.offset + 1, packet.end - checksum);
+  #body(packet: VendorPacket, hasChecksum: boolean): Buffer {
+    const end = packet.end - (hasChecksum ? CHECKSUM_BYTES : 0);
+    return packet.buffer.subarray(packet.offset + 1, end);
   }
 
   /** The format event of a file says whether its events have checksums; it has one itself in any case. */
@@ -229,9 +232,11 @@ export class DumpPackets {
   }
 
   #unpack(packet: VendorPacket): void {
-    if (this.#fileHasChecksum)
-      verifyChecksum(packet.buffer.subarray(packet.offset + 1, packet.end));
-    const event = this.#body(packet);
+    const whole = packet.buffer.subarray(packet.offset + 1, packet.end);
+    if (this.#fileHasChecksum && !hasValidChecksum(whole)) {
+      throw new AppError('ROW_UNDECODABLE', 'a compressed transaction has a wrong checksum');
+    }
+    const event = this.#body(packet, this.#fileHasChecksum);
     const payload = readPayload(event);
     const model = packet.clone();
     const position = event.readUInt32LE(POSITION_AT);

@@ -77,7 +77,14 @@ export function isSmall(payload: Payload): boolean {
 /** Hands on each inner event, in order. @throws AppError ROW_UNDECODABLE on a corrupt payload */
 export function unpackAtOnce(payload: Payload, onEvent: (event: Buffer) => void): void {
   const splitter = new EventSplitter(payload.uncompressedSize, onEvent);
-  splitter.push(payload.isCompressed ? inflateAtOnce(payload) : payload.bytes);
+  if (!payload.isCompressed) splitter.push(payload.bytes);
+  // Node inflates one zstd frame and leaves what follows it.
+  let rest = payload.isCompressed ? payload.bytes : payload.bytes.subarray(payload.bytes.length);
+  while (rest.length > 0) {
+    const frame = inflateFrame(rest, payload.uncompressedSize);
+    splitter.push(frame.bytes);
+    rest = rest.subarray(frame.consumed);
+  }
   splitter.end();
 }
 
@@ -87,8 +94,17 @@ export async function unpackAsStream(
   onEvent: (event: Buffer) => void,
 ): Promise<void> {
   const splitter = new EventSplitter(payload.uncompressedSize, onEvent);
+  let rest = payload.bytes;
+  while (rest.length > 0) {
+    rest = rest.subarray(await streamFrame(rest, splitter));
+  }
+  splitter.end();
+}
+
+/** Streams the first frame into the splitter; returns the bytes it took. */
+async function streamFrame(bytes: Buffer, splitter: EventSplitter): Promise<number> {
   const inflater = createZstdDecompress({ chunkSize: 256 * 1024 });
-  inflater.end(payload.bytes);
+  inflater.end(bytes);
   const chunks: AsyncIterator<unknown> = inflater[Symbol.asyncIterator]();
   try {
     for (;;) {
@@ -96,18 +112,16 @@ export async function unpackAsStream(
       if (chunk === null) break;
       splitter.push(chunk);
     }
-    splitter.end();
+    return consumedBy(inflater);
   } finally {
     inflater.destroy();
   }
 }
 
-/** Checks an event's own checksum. @throws AppError ROW_UNDECODABLE when it does not match */
-export function verifyChecksum(event: Buffer): void {
-  const body = event.subarray(0, event.length - CHECKSUM_BYTES);
-  if (crc32(body) !== event.readUInt32LE(body.length)) {
-    throw corrupt('its checksum does not match');
-  }
+/** Whether the last four bytes of an event are the checksum of the rest. */
+export function hasValidChecksum(event: Buffer): boolean {
+  const end = event.length - CHECKSUM_BYTES;
+  return end >= EVENT_HEADER_BYTES && crc32(event.subarray(0, end)) === event.readUInt32LE(end);
 }
 
 /** Options of `asPacket`. */
@@ -177,14 +191,30 @@ class EventSplitter {
   }
 }
 
-function inflateAtOnce(payload: Payload): Buffer {
+/** Inflates the first frame. Node gives the engine on request (`info`), which its types do not say. */
+function inflateFrame(
+  bytes: Buffer,
+  sizeMax: number,
+): { readonly bytes: Buffer; readonly consumed: number } {
+  let result: unknown;
   try {
-    return zstdDecompressSync(payload.bytes, {
-      maxOutputLength: Math.max(1, payload.uncompressedSize),
-    });
+    result = zstdDecompressSync(bytes, { maxOutputLength: Math.max(1, sizeMax), info: true });
   } catch (error) {
     throw corrupt('it does not inflate', error);
   }
+  if (typeof result === 'object' && result !== null && 'buffer' in result && 'engine' in result) {
+    const { buffer, engine } = result;
+    if (Buffer.isBuffer(buffer)) return { bytes: buffer, consumed: consumedBy(engine) };
+  }
+  throw new Error('this version of Node.js does not tell how much zstd has read');
+}
+
+/** Input bytes that a zlib engine took; always some, or a loop over frames would not end. */
+function consumedBy(engine: unknown): number {
+  const consumed: unknown =
+    typeof engine === 'object' && engine !== null ? Reflect.get(engine, 'bytesWritten') : 0;
+  if (typeof consumed === 'number' && consumed > 0) return consumed;
+  throw corrupt('it does not inflate');
 }
 
 async function nextChunk(chunks: AsyncIterator<unknown>): Promise<Buffer | null> {

@@ -5,7 +5,7 @@ import { BinlogTail } from '../../cdc/binlog-tail.ts';
 import type { SourcePosition } from '../../cdc/source-position.ts';
 import type { RowChange } from '../../src/auction/row-change.ts';
 import { FLAVOURS, startDatabase } from '../support/database-server.ts';
-import type { DatabaseServer } from '../support/database-server.ts';
+import type { DatabaseServer, Flavour } from '../support/database-server.ts';
 import { until } from '../support/until.ts';
 import { TailLab } from './support/tail-lab.ts';
 
@@ -24,14 +24,14 @@ function bid(id: number, item = 1): string {
 }
 
 const GTID_OFF = { gtid_mode: 'OFF', enforce_gtid_consistency: 'OFF' };
-const SERVERS = FLAVOURS.flatMap((flavour) =>
-  flavour === 'mysql'
-    ? [
-        { name: 'mysql', flavour, variables: {} },
-        { name: 'mysql without GTIDs', flavour, variables: GTID_OFF },
-      ]
-    : [{ name: 'mariadb', flavour, variables: {} }],
-);
+const SERVERS: readonly { name: string; flavour: Flavour; variables: Record<string, string> }[] = [
+  ...FLAVOURS.map((flavour) => ({ name: flavour, flavour, variables: {} })),
+  ...FLAVOURS.filter((flavour) => flavour === 'mysql').map((flavour) => ({
+    name: 'mysql without GTIDs',
+    flavour,
+    variables: GTID_OFF,
+  })),
+];
 /** MySQL with GTIDs refuses to mix engines in a transaction. */
 const MIXING = SERVERS.filter(({ name }) => name !== 'mysql');
 

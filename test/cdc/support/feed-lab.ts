@@ -74,7 +74,11 @@ export class FeedLab {
     const tables = await server.connect({ database });
     await createPortalTables(tables, shape);
     await tables.end();
-    return new FeedLab(server, { database, shape, account: await createSourceAccount(server, database) });
+    return new FeedLab(server, {
+      database,
+      shape,
+      account: await createSourceAccount(server, database),
+    });
   }
 
   constructor(
@@ -150,7 +154,11 @@ export class FeedLab {
   }
 
   async rows(sql: string, values: readonly (string | number)[] = []): Promise<RowDataPacket[]> {
-    const [rows] = await this.pool.query<RowDataPacket[]>({ sql, values: [...values], dateStrings: true });
+    const [rows] = await this.pool.query<RowDataPacket[]>({
+      sql,
+      values: [...values],
+      dateStrings: true,
+    });
     return rows;
   }
 
