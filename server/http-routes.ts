@@ -18,9 +18,6 @@ export function createHttpRoutes(
   return (request, response) => {
     response.setHeader('Cache-Control', 'no-store');
     response.setHeader('X-Content-Type-Options', 'nosniff');
-    // Bodies mean nothing to us. They are read and dropped, whatever their size, so that the connection can be used
-    // again; the server's request timeout bounds how long one may take.
-    request.resume();
     switch (pathOf(request)) {
       case '/healthz':
         if (!allow(request, response, 'GET, HEAD')) return;
@@ -82,6 +79,9 @@ function answer(
   status: number,
   body: object,
 ): void {
+  // Bodies mean nothing to us. They are read and dropped, whatever their size, so that the connection can be used
+  // again; the server's request timeout bounds how long one may take.
+  request.resume();
   const text = `${JSON.stringify(body)}\n`;
   response.writeHead(status, {
     'Content-Type': 'application/json; charset=utf-8',
