@@ -1,0 +1,148 @@
+/** The script-tag build in headless Chromium: what only a browser can show. */
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { build } from 'esbuild';
+import { chromium, type Browser, type Page } from 'playwright-core';
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
+import { bundleClient } from '../../scripts/build-client.ts';
+import { until } from '../support/until.ts';
+import { RecoveringServer } from './support/recovering-server.ts';
+
+const EXECUTABLE = process.env['CHROMIUM'] ?? '/usr/bin/chromium';
+const PAGE = `<!doctype html><title>lot</title><script src="/gavelcast.global.js"></script><script>
+  window.heard = []; window.states = [];
+  window.client = Gavelcast.connect({
+    url: '/', getToken: async () => 'token', hiddenPauseMs: 300,
+  });
+  client.on('connection', (it) => states.push(it.state + ' ' + it.reason));
+  client.watch(1, (event) => heard.push(event.type === 'bid_update' ? event.bidCount : event.type));
+</script>`;
+
+let browser: Browser;
+let outDir = '';
+let server: RecoveringServer;
+let page: Page;
+
+beforeAll(async () => {
+  outDir = await mkdtemp(join(tmpdir(), 'gavelcast-page-'));
+  await bundleClient(outDir);
+  await build({
+    entryPoints: [join(import.meta.dirname, 'support/react-page.ts')],
+    outfile: join(outDir, 'react-page.js'),
+    bundle: true,
+    format: 'iife',
+    define: { 'process.env.NODE_ENV': '"development"' },
+  });
+  browser = await chromium.launch({ executablePath: EXECUTABLE, args: ['--no-sandbox'] });
+}, 60_000);
+afterAll(async () => {
+  await browser.close();
+  await rm(outDir, { recursive: true });
+});
+beforeEach(async () => {
+  server = await new RecoveringServer({ page: serve }).listen();
+  server.bid(9);
+  page = await browser.newPage();
+});
+afterEach(async () => {
+  await page.close();
+  await server[Symbol.asyncDispose]();
+});
+
+function serve(request: IncomingMessage, response: ServerResponse): boolean {
+  const { pathname } = new URL(request.url ?? '/', server.url);
+  if (pathname === '/') response.setHeader('Content-Type', 'text/html').end(PAGE);
+  else if (pathname === '/react') {
+    const html = '<!doctype html><body><script src="/react-page.js"></script>';
+    response.setHeader('Content-Type', 'text/html').end(html);
+  } else if (pathname.endsWith('.js')) {
+    readFile(join(outDir, pathname)).then(
+      (text) => response.setHeader('Content-Type', 'text/javascript').end(text),
+      () => response.writeHead(404).end(),
+    );
+  } else return false;
+  return true;
+}
+
+/** Waits until an expression in the page gives this. */
+async function shows(expression: string, expected: unknown): Promise<void> {
+  let last: unknown;
+  await until(
+    async () => {
+      last = await page.evaluate(expression);
+      return JSON.stringify(last) === JSON.stringify(expected);
+    },
+    { withinMs: 20_000, what: () => `${expression}; it is ${JSON.stringify(last)}` },
+  );
+}
+
+test('offline and back: nothing missed, nothing twice', { timeout: 60_000 }, async () => {
+  await page.goto(server.url);
+  await shows('heard', ['state']);
+  server.bid(1);
+  await shows('heard', ['state', 1]);
+  await page.context().setOffline(true);
+  await shows('states.at(-1)', 'offline network');
+  await until(() => server.connections === 0);
+  server.bid(1);
+  server.bid(1);
+  await page.context().setOffline(false);
+  await shows('heard', ['state', 1, 2, 3]);
+  await shows('client.connection.transport', 'websocket');
+});
+
+test('a hidden tab lets go and returns', { timeout: 60_000 }, async () => {
+  await page.goto(server.url);
+  await shows('heard', ['state']);
+  // Headless pages are never hidden by themselves: the page is told that it is.
+  const hide = async (state: string): Promise<void> => {
+    await page.evaluate(`Object.defineProperty(document, 'visibilityState',
+      { configurable: true, get: () => '${state}' });
+      document.dispatchEvent(new Event('visibilitychange'))`);
+  };
+  await hide('hidden');
+  await shows('states.at(-1)', 'offline hidden');
+  await until(() => server.connections === 0);
+  server.bid(1);
+  await hide('visible');
+  await shows('heard', ['state', 1]);
+});
+
+test('WebSockets blocked: server-sent events take over', { timeout: 60_000 }, async () => {
+  server.takesSockets = false;
+  await page.goto(server.url);
+  await shows('heard', ['state']);
+  await shows('client.connection.transport', 'sse');
+  server.bid(1);
+  await shows('heard', ['state', 1]);
+  await shows('client.countdown(1) > 0 && client.countdown(1) <= 60', true);
+  await page.evaluate('client.close()');
+  await until(() => server.connections === 0);
+});
+
+test('a ban stops it; a restart does not', { timeout: 60_000 }, async () => {
+  await page.goto(server.url);
+  await shows('heard', ['state']);
+  server.closeAll(1012);
+  server.bid(1);
+  await shows('heard', ['state', 1]);
+  server.closeAll(4502);
+  await shows('[client.connection.state, client.connection.code]', ['stopped', 4502]);
+});
+
+test('the React hooks follow an item while mounted', { timeout: 60_000 }, async () => {
+  await page.goto(`${server.url}/react`);
+  const lot = `document.querySelector('#lot')?.textContent ?? null`;
+  await shows(lot, '10 - ticking');
+  await shows(`document.querySelector('#state').textContent`, 'live');
+  server.bid(1);
+  await shows(lot, '11 bid_update ticking');
+  await page.click('button');
+  await shows(lot, null);
+  await until(() => server.received.some((message) => message['action'] === 'unsubscribe'));
+  server.bid(1);
+  await page.click('button');
+  await shows(lot, '12 - ticking');
+});
