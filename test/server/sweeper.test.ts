@@ -62,13 +62,17 @@ test('a deadline is met within a second, be it near, far or moved', () => {
 
 test('one that was removed is neither visited nor due, though its deadline was near', () => {
   const sweeper = startSweeper(1000);
-  const client = new Client();
-  client.deadlineAtMs = 500;
-  sweeper.add(client);
-  sweeper.remove(client);
-  sweeper.deadlineMoved(client);
+  const [removed, movedAfter] = [new Client(), new Client()];
+  for (const client of [removed, movedAfter]) {
+    client.deadlineAtMs = 500;
+    sweeper.add(client);
+    sweeper.remove(client);
+  }
+  sweeper.deadlineMoved(movedAfter);
   vi.advanceTimersByTime(10_000);
-  expect([client.visitsAtMs, client.dueAtMs]).toEqual([[], []]);
+  for (const client of [removed, movedAfter]) {
+    expect([client.visitsAtMs, client.dueAtMs]).toEqual([[], []]);
+  }
   sweeper.stop();
   expect(vi.getTimerCount()).toBe(0);
 });
