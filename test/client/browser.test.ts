@@ -8,6 +8,7 @@ import { chromium, type Browser, type Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import { bundleClient } from '../../scripts/build-client.ts';
 import { until } from '../support/until.ts';
+import { examplesOf } from './support/documentation.ts';
 import { RecoveringServer } from './support/recovering-server.ts';
 
 const EXECUTABLE = process.env['CHROMIUM'] ?? '/usr/bin/chromium';
@@ -22,12 +23,28 @@ const PAGE = `<!doctype html><title>lot</title><script src="/gavelcast.global.js
 
 let browser: Browser;
 let outDir = '';
+let htmlExample = '';
 let server: RecoveringServer;
 let page: Page;
 
 beforeAll(async () => {
   outDir = await mkdtemp(join(tmpdir(), 'gavelcast-page-'));
   await bundleClient(outDir);
+  [htmlExample = ''] = await examplesOf('html');
+  const [tsxExample = ''] = await examplesOf('tsx');
+  await build({
+    stdin: { contents: tsxExample, loader: 'tsx', resolveDir: import.meta.dirname },
+    outfile: join(outDir, 'react-example.js'),
+    bundle: true,
+    format: 'iife',
+    jsx: 'automatic',
+    define: { 'process.env.NODE_ENV': '"development"' },
+    alias: {
+      'gavelcast/client/react': join(outDir, 'react.js'),
+      'gavelcast/client': join(outDir, 'gavelcast.js'),
+    },
+    nodePaths: [join(import.meta.dirname, '../../node_modules')],
+  });
   await build({
     entryPoints: [join(import.meta.dirname, 'support/react-page.ts')],
     outfile: join(outDir, 'react-page.js'),
@@ -53,9 +70,16 @@ afterEach(async () => {
 
 function serve(request: IncomingMessage, response: ServerResponse): boolean {
   const { pathname } = new URL(request.url ?? '/', server.url);
-  if (pathname === '/') response.setHeader('Content-Type', 'text/html').end(PAGE);
-  else if (pathname === '/react') {
-    const html = '<!doctype html><body><script src="/react-page.js"></script>';
+  const scripted = (name: string): string =>
+    `<!doctype html><body><script src="/${name}.js"></script>`;
+  const pages: Record<string, string> = {
+    '/': PAGE,
+    '/example': htmlExample,
+    '/react': scripted('react-page'),
+    '/react-example': scripted('react-example'),
+  };
+  const html = pages[pathname];
+  if (html !== undefined) {
     response.setHeader('Content-Type', 'text/html').end(html);
   } else if (pathname.endsWith('.js')) {
     readFile(join(outDir, pathname)).then(
@@ -145,4 +169,19 @@ test('the React hooks follow an item while mounted', { timeout: 60_000 }, async 
   server.bid(1);
   await page.click('button');
   await shows(lot, '12 - ticking');
+});
+
+test('the examples of the documentation do what they say', { timeout: 60_000 }, async () => {
+  await page.goto(`${server.url}/example`);
+  await shows(`document.querySelector('#price').textContent`, '10');
+  server.bid(1);
+  await shows(`document.querySelector('#price').textContent`, '11');
+  await page.goto(`${server.url}/react-example`);
+  await shows(`document.querySelector('#lot')?.textContent.split(',')[0] ?? null`, '11 (1 bids)');
+  server.bid(1);
+  await shows(`document.querySelector('#lot').className`, 'flash');
+  await shows(
+    `/^12 .2 bids., [1-6]?[0-9] s$/.test(document.querySelector('#lot').textContent)`,
+    true,
+  );
 });
