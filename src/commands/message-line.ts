@@ -102,9 +102,13 @@ function bidText(message: Message): string {
   const reserve = message['reserveMet'];
   return joined([
     name === '' ? `user ${bidder}` : `${name} (${bidder})`,
-    message['bidCount'] === undefined ? '' : `${textOf(message['bidCount'])} bids`,
+    bidCountText(message['bidCount']),
     typeof reserve === 'boolean' ? `reserve ${reserve ? 'met' : 'not met'}` : '',
   ]);
+}
+
+function bidCountText(count: unknown): string {
+  return count === undefined ? '' : `${textOf(count)} ${count === 1 ? 'bid' : 'bids'}`;
 }
 
 function endText(message: Message): string {
@@ -126,7 +130,7 @@ function stateText(message: Message): string {
   const recovered = message['recovered'];
   return joined([
     textOf(fields['status']),
-    `${textOf(fields['bidCount'])} bids`,
+    bidCountText(fields['bidCount']),
     end === '' ? '' : `ends ${end}`,
     typeof recovered === 'boolean' ? (recovered ? 'recovered' : 'not recovered') : '',
   ]);

@@ -43,7 +43,7 @@ export async function serve(options: CommonOptions, context: CommandContext): Pr
     if (!isPretty) context.stderr.write(`gavelcast: ${text}\n`);
   };
   for (const { name, warning } of warnings) {
-    log.warn({ name, text: `${name} ${warning}` }, 'config warning');
+    log.warn({ option: name, text: `${name} ${warning}` }, 'config warning');
   }
   const interruption = watchForInterruption({ endsWithOutput: false, flush });
   const application = createApplication({ config, feed: feed.options }, { log, now: context.now });
@@ -127,7 +127,10 @@ function announceSource(source: SourceInfo, book: BookView, { config, log }: Run
     'tailing',
   );
   const live = liveAuctions(book);
-  log.info({ live, text: `book: ${live.toString()} live auctions` }, 'live auctions');
+  log.info(
+    { live, text: `book: ${live.toString()} live ${live === 1 ? 'auction' : 'auctions'}` },
+    'live auctions',
+  );
 }
 
 function liveAuctions(book: BookView): number {

@@ -43,8 +43,8 @@ test.each([
     columns('auction_ended', 'item 1', '', 'unsold · no winner'),
   ],
   [
-    '{"type":"subscribed","itemId":1,"state":{"status":"active","currentPrice":10.00,"bidCount":2,"highestBidderId":3,"endTime":"T","reserveMet":null},"recovered":false}',
-    columns('subscribed', 'item 1', '10.00', 'active · 2 bids · ends T · not recovered'),
+    '{"type":"subscribed","itemId":1,"state":{"status":"active","currentPrice":10.00,"bidCount":1,"highestBidderId":3,"endTime":"T","reserveMet":null},"recovered":false}',
+    columns('subscribed', 'item 1', '10.00', 'active · 1 bid · ends T · not recovered'),
   ],
   [
     '{"type":"error","code":"item_not_found","message":"Item not found","itemId":5}',

@@ -60,14 +60,14 @@ describe.each(FLAVOURS)('on %s', (flavour) => {
     const env = gavelcastEnv(stage.source, { WS_PORT: String(port), LOG_FORMAT: 'pretty' });
     const serve = startCommand(['serve'], env);
     await untilReady(port, serve);
-    await serve.says(/live auctions/);
+    await serve.says(/live auction/);
     const name = flavour === 'mariadb' ? 'MariaDB' : 'MySQL';
     const place = `127.0.0.1:${stage.source.port}/${stage.source.database}`;
     expect(serve.stdout()).toContain(`gavelcast 0.1.0 listening on ws://127.0.0.1:${port}`);
     expect(serve.stdout()).toMatch(
       new RegExp(`tailing ${name} \\d+\\.\\d+\\.\\d+.* at ${place} as '`),
     );
-    expect(serve.stdout()).toMatch(/book: \d+ live auctions/);
+    expect(serve.stdout()).toMatch(/book: \d+ live auctions?/);
     serve.child.kill('SIGTERM');
     expect(await serve.exited()).toBe(0);
     expect(serve.stdout()).toContain('stopped');
@@ -189,6 +189,22 @@ describe('without a database', () => {
     serve.child.kill('SIGINT');
     expect(await serve.exited()).toBe(1);
     socket.destroy();
+  });
+
+  test('a fault that nobody caught: a fatal line, and code 70', async () => {
+    const fault = 'process.on("SIGUSR2",()=>{throw new Error("planted")})';
+    const env = {
+      ...(await nowhere()),
+      WS_PORT: '0',
+      NODE_OPTIONS: `--import data:text/javascript,${encodeURIComponent(fault)}`,
+    };
+    const serve = startCommand(['serve'], env);
+    await serve.says('listening on');
+    serve.child.kill('SIGUSR2');
+    expect(await serve.exited()).toBe(70);
+    expect(serve.stdout()).toMatch(
+      /"level":"fatal".*"message":"planted".*"msg":"uncaught exception"/,
+    );
   });
 
   test('a port that is taken: code 69, and what to do', async () => {
