@@ -64,7 +64,7 @@ function quieter(config: Config): Config['log'] {
 }
 
 /** A publisher that writes each event as a line. */
-export function createPrinter(parts: {
+function createPrinter(parts: {
   readonly options: TailOptions;
   readonly context: Pick<CommandContext, 'stdout' | 'stderr' | 'now'>;
   readonly config: Pick<Config, 'messages'>;

@@ -78,7 +78,7 @@ function check(text: string, secret: string, context: CommandContext): number {
 }
 
 /** The reason in words, with what the token says of itself. The decision is the verifier's alone. */
-export function explainRefusal(text: string, reason: TokenRefusal, nowMs: number): string {
+function explainRefusal(text: string, reason: TokenRefusal, nowMs: number): string {
   const claims = claimsOf(text);
   switch (reason) {
     case 'too_long':
