@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { build } from 'esbuild';
 import { chromium, type Browser, type Page } from 'playwright-core';
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, test } from 'vitest';
 import { bundleClient } from '../../scripts/build-client.ts';
 import { until } from '../support/until.ts';
 import { examplesOf } from './support/documentation.ts';
@@ -21,6 +21,31 @@ const PAGE = `<!doctype html><title>lot</title><script src="/gavelcast.global.js
   client.watch(1, (event) => heard.push(event.type === 'bid_update' ? event.bidCount : event.type));
 </script>`;
 
+/** An item under React's strict mode, which mounts, unmounts and mounts again; a button takes it away and back. */
+const REACT_PAGE = `
+import { StrictMode, useState } from 'react';
+import { createRoot } from 'react-dom/client';
+import { connect } from 'gavelcast/client';
+import { GavelcastProvider, useAuction, useConnection, useCountdown } from 'gavelcast/client/react';
+
+function Lot({ itemId }) {
+  const { state, lastEvent } = useAuction(itemId);
+  const left = useCountdown(itemId) === null ? '-' : 'ticking';
+  return <p id="lot">{state?.currentPrice} {lastEvent?.type ?? '-'} {left}</p>;
+}
+function App() {
+  const [isShown, show] = useState(true);
+  return <main>
+    <b id="state">{useConnection().state}</b>
+    <button onClick={() => show(!isShown)}>toggle</button>
+    {isShown && <Lot itemId={1} />}
+  </main>;
+}
+const client = connect({ url: '/', getToken: () => 'token' });
+createRoot(document.body.appendChild(document.createElement('div'))).render(
+  <StrictMode><GavelcastProvider client={client}><App /></GavelcastProvider></StrictMode>,
+);`;
+
 let browser: Browser;
 let outDir = '';
 let htmlExample = '';
@@ -32,26 +57,8 @@ beforeAll(async () => {
   await bundleClient(outDir);
   [htmlExample = ''] = await examplesOf('html');
   const [tsxExample = ''] = await examplesOf('tsx');
-  await build({
-    stdin: { contents: tsxExample, loader: 'tsx', resolveDir: import.meta.dirname },
-    outfile: join(outDir, 'react-example.js'),
-    bundle: true,
-    format: 'iife',
-    jsx: 'automatic',
-    define: { 'process.env.NODE_ENV': '"development"' },
-    alias: {
-      'gavelcast/client/react': join(outDir, 'react.js'),
-      'gavelcast/client': join(outDir, 'gavelcast.js'),
-    },
-    nodePaths: [join(import.meta.dirname, '../../node_modules')],
-  });
-  await build({
-    entryPoints: [join(import.meta.dirname, 'support/react-page.ts')],
-    outfile: join(outDir, 'react-page.js'),
-    bundle: true,
-    format: 'iife',
-    define: { 'process.env.NODE_ENV': '"development"' },
-  });
+  await buildReactPage('react-example.js', tsxExample);
+  await buildReactPage('react-page.js', REACT_PAGE);
   browser = await chromium.launch({ executablePath: EXECUTABLE, args: ['--no-sandbox'] });
 }, 60_000);
 afterAll(async () => {
@@ -67,6 +74,22 @@ afterEach(async () => {
   await page.close();
   await server[Symbol.asyncDispose]();
 });
+
+async function buildReactPage(name: string, contents: string): Promise<void> {
+  await build({
+    stdin: { contents, loader: 'tsx', resolveDir: import.meta.dirname },
+    outfile: join(outDir, name),
+    bundle: true,
+    format: 'iife',
+    jsx: 'automatic',
+    define: { 'process.env.NODE_ENV': '"development"' },
+    alias: {
+      'gavelcast/client/react': join(outDir, 'react.js'),
+      'gavelcast/client': join(outDir, 'gavelcast.js'),
+    },
+    nodePaths: [join(import.meta.dirname, '../../node_modules')],
+  });
+}
 
 function serve(request: IncomingMessage, response: ServerResponse): boolean {
   const { pathname } = new URL(request.url ?? '/', server.url);

@@ -71,11 +71,10 @@ test('the server’s clock is the one that counts', async () => {
 });
 
 test('a restart: back by itself, to the items it watched', { timeout: 30_000 }, async () => {
-  let port = 0;
   const states: string[] = [];
   const first = await GatewayHarness.start();
   first.reads.list(1, { price: '10.00' });
-  port = first.port;
+  const { port } = first;
   using opened = open(first);
   const { client, heard } = opened;
   client.on('connection', ({ state }) => states.push(state));
