@@ -130,7 +130,7 @@ export class BinlogTail {
       stream.open();
       for (;;) {
         const next = await stream.next();
-        if (next === null || signal.aborted) return;
+        if (next === null) return;
         yield next;
       }
     } finally {

@@ -168,7 +168,8 @@ export class DumpPackets {
       this.#handle(packet);
       return;
     }
-    switch (buffer[offset + 1 + 4]) {
+    const type = buffer[offset + 1 + 4] ?? 0;
+    switch (type) {
       case TYPE_FORMAT:
         this.#readFormat(buffer.subarray(offset + 1, end));
         this.#handle(packet);

@@ -70,17 +70,17 @@ function decodeItem(reader: Reader, change: RawChange, into: RowChange[]): numbe
   const { index, timestampMs, before, after } = change;
   const table = 'items';
   if (after === null) {
-    const itemId = reader.key<ItemId>('itemId', [before]);
+    const itemId = reader.key('itemId', [before]) as ItemId;
     into.push({ table, kind: 'delete', itemId, before: reader.item(before), index, timestampMs });
     return 1;
   }
   if (before === null) {
-    const itemId = reader.key<ItemId>('itemId', [after]);
+    const itemId = reader.key('itemId', [after]) as ItemId;
     into.push({ table, kind: 'insert', itemId, after: reader.item(after), index, timestampMs });
     return 1;
   }
-  const oldId = reader.key<ItemId>('itemId', [before]);
-  const itemId = reader.key<ItemId>('itemId', [after, before]);
+  const oldId = reader.key('itemId', [before]) as ItemId;
+  const itemId = reader.key('itemId', [after, before]) as ItemId;
   const old = reader.item(before);
   const now = reader.item(after);
   if (oldId !== itemId) {
@@ -98,7 +98,7 @@ function decodeItem(reader: Reader, change: RawChange, into: RowChange[]): numbe
 function decodeBid(reader: Reader, change: RawChange, into: RowChange[]): number {
   const { index, timestampMs, before, after } = change;
   if (before !== null && after !== null) return decodeReplacedBid(reader, change, into);
-  const bidId = reader.key<BidId>('bidId', [after ?? before]);
+  const bidId = reader.key('bidId', [after ?? before]) as BidId;
   if (after !== null) {
     const image = reader.wholeBid([after]);
     into.push({ table: 'bids', kind: 'insert', bidId, after: image, index, timestampMs });
@@ -116,8 +116,8 @@ function decodeBid(reader: Reader, change: RawChange, into: RowChange[]): number
 function decodeReplacedBid(reader: Reader, change: RawChange, into: RowChange[]): number {
   const { index, timestampMs, before, after } = change;
   const table = 'bids';
-  const oldId = reader.key<BidId>('bidId', [before]);
-  const bidId = reader.key<BidId>('bidId', [after, before]);
+  const oldId = reader.key('bidId', [before]) as BidId;
+  const bidId = reader.key('bidId', [after, before]) as BidId;
   if (oldId === bidId) return 1;
   const old = reader.partOfBid(before);
   into.push({ table, kind: 'delete', bidId: oldId, before: old, index, timestampMs });
@@ -130,17 +130,17 @@ function decodeUser(reader: Reader, change: RawChange, into: RowChange[]): numbe
   const { index, timestampMs, before, after } = change;
   const table = 'users';
   if (after === null) {
-    const userId = reader.key<UserId>('userId', [before]);
+    const userId = reader.key('userId', [before]) as UserId;
     into.push({ table, kind: 'delete', userId, index, timestampMs });
     return 1;
   }
   if (before === null) {
-    const userId = reader.key<UserId>('userId', [after]);
+    const userId = reader.key('userId', [after]) as UserId;
     into.push({ table, kind: 'insert', userId, after: reader.user(after), index, timestampMs });
     return 1;
   }
-  const oldId = reader.key<UserId>('userId', [before]);
-  const userId = reader.key<UserId>('userId', [after, before]);
+  const oldId = reader.key('userId', [before]) as UserId;
+  const userId = reader.key('userId', [after, before]) as UserId;
   const old = reader.user(before);
   const now = reader.user(after);
   if (oldId !== userId) {
@@ -158,8 +158,8 @@ function decodeUser(reader: Reader, change: RawChange, into: RowChange[]): numbe
 function decodeWatch(reader: Reader, change: RawChange, into: RowChange[]): number {
   const { index, timestampMs, before, after } = change;
   const watch = (kind: 'insert' | 'delete', images: readonly (RawImage | null)[], at: number) => {
-    const userId = reader.key<UserId>('userId', images);
-    const itemId = reader.key<ItemId>('itemId', images);
+    const userId = reader.key('userId', images) as UserId;
+    const itemId = reader.key('itemId', images) as ItemId;
     into.push({ table: 'watchlist', kind, userId, itemId, index: at, timestampMs });
   };
   if (before !== null && after !== null) {
@@ -191,13 +191,13 @@ class Reader {
   }
 
   /** The key from the first image that holds it. @throws AppError ROW_UNDECODABLE when none does */
-  key<Id extends ItemId | BidId | UserId>(field: string, images: readonly (RawImage | null)[]): Id {
+  key(field: string, images: readonly (RawImage | null)[]): string {
     for (const image of images) {
       const value = image === null ? undefined : this.#value(field, image);
       if (value === undefined) continue;
       const id = this.#id(field, value);
       if (id === null) throw this.#undecodable(field, 'is NULL');
-      return id as Id;
+      return id;
     }
     throw this.#undecodable(field, 'is not in the row image (binlog_row_image must be FULL here)');
   }
@@ -236,8 +236,8 @@ class Reader {
     const parts = images.map((image) => this.partOfBid(image));
     const amount = parts.find((part) => part.amount !== undefined)?.amount;
     const placedAtMs = parts.find((part) => part.placedAtMs !== undefined)?.placedAtMs ?? null;
-    const itemId = this.key<ItemId>('itemId', images);
-    const bidderId = this.key<UserId>('bidderId', images);
+    const itemId = this.key('itemId', images) as ItemId;
+    const bidderId = this.key('bidderId', images) as UserId;
     if (amount === undefined) throw this.#undecodable('amount', 'is not in the row image');
     return { itemId, bidderId, amount, placedAtMs };
   }
@@ -246,10 +246,10 @@ class Reader {
     const into: { -readonly [Field in keyof BidImage]?: BidImage[Field] } = {};
     if (image === null) return into;
     const item = this.#value('itemId', image);
-    if (item !== undefined && item !== null) into.itemId = this.key<ItemId>('itemId', [image]);
+    if (item !== undefined && item !== null) into.itemId = this.key('itemId', [image]) as ItemId;
     const bidder = this.#value('bidderId', image);
     if (bidder !== undefined && bidder !== null) {
-      into.bidderId = this.key<UserId>('bidderId', [image]);
+      into.bidderId = this.key('bidderId', [image]) as UserId;
     }
     const value = this.#value('amount', image);
     const amount = value === undefined ? null : this.#money('amount', value);

@@ -11,7 +11,7 @@ export interface SilenceOptions {
   readonly bytesRead: () => number;
   /** True while we do not read: then silence means nothing. */
   readonly isPaused: () => boolean;
-  onSilence(reason: string): void;
+  readonly onSilence: (reason: string) => void;
 }
 
 const SILENT_PERIODS_MAX = 3;

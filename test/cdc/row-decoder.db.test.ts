@@ -40,9 +40,7 @@ describe.each(CASES)('%s with %s metadata', (flavour, metadata) => {
         (3, 'sold', NULL, NULL)`,
     );
     const changes = await run.untilChanges(3);
-    expect(
-      changes.map((change) => [Reflect.get(change, 'itemId'), Reflect.get(change, 'after')]),
-    ).toEqual([
+    expect(changes.map((change) => [field(change, 'itemId'), field(change, 'after')])).toEqual([
       [
         '18446744073709551615',
         { status: 'unsold', currentPrice: BIG, endTimeMs: Date.UTC(2026, 6, 1, 12, 0, 0, 250) },
@@ -63,7 +61,7 @@ describe.each(CASES)('%s with %s metadata', (flavour, metadata) => {
       `SET time_zone = '+02:00'`,
     );
     const changes = await run.untilChanges(3);
-    expect(changes.map((change) => Reflect.get(change, 'after'))).toMatchObject([
+    expect(changes.map((change) => field(change, 'after'))).toMatchObject([
       { endTimeMs: Date.UTC(2026, 6, 1, 10) },
       { endTimeMs: Date.UTC(2026, 11, 1, 11) },
       { placedAtMs: Date.UTC(2026, 6, 1, 17, 0, 0, 120) },
@@ -75,7 +73,7 @@ describe.each(CASES)('%s with %s metadata', (flavour, metadata) => {
     await lab.run(`INSERT INTO users (name, status) VALUES ('Zoë €', 'BANNED')`);
     const [rows] = await lab.sql.query<RowDataPacket[]>('SELECT name FROM users');
     const [change] = await run.untilChanges(1);
-    expect(change).toMatchObject({ after: { name: rows[0]?.['name'], mayConnect: false } });
+    expect(change).toMatchObject({ after: { name: String(rows[0]?.['name']), mayConnect: false } });
     expect(rows[0]?.['name']).toBe('Zoë €');
   });
 
@@ -110,9 +108,9 @@ describe.each(CASES)('%s with %s metadata', (flavour, metadata) => {
       expect(changes[2]).toMatchObject({ after: { currentPrice: null } });
       if (image === 'MINIMAL') {
         expect(changes[0]).toMatchObject({ before: {} });
-        expect(Reflect.get(changes[0] ?? {}, 'before')).toEqual({});
-        expect(Reflect.get(changes[2] ?? {}, 'after')).toEqual({ currentPrice: null });
-        expect(Reflect.get(changes[3] ?? {}, 'before')).toEqual({});
+        expect(field(changes[0] ?? {}, 'before')).toEqual({});
+        expect(field(changes[2] ?? {}, 'after')).toEqual({ currentPrice: null });
+        expect(field(changes[3] ?? {}, 'before')).toEqual({});
       }
     },
   );
@@ -156,3 +154,8 @@ describe.each(CASES)('%s with %s metadata', (flavour, metadata) => {
     }
   });
 });
+
+/** A field that only some kinds of change have. */
+function field(of: object, name: string): unknown {
+  return Reflect.get(of, name);
+}
