@@ -1,24 +1,33 @@
 /**
- * When entries that were read ahead of the stream may forget which bids they hold already: once the stream has passed the
- * end that the binlog had after the read.
+ * Keeps bid counts exact for entries that were read from the tables ahead of the stream.
+ *
+ * Such an entry's count is that of now, while the stream still delivers changes that are in it. `translate` does not count
+ * a bid of `countedBids` again. The reverse needs care too: a bid that was deleted before the read is not in the count, and
+ * its delete, when the stream delivers it, must not be taken off. So until the stream has passed the end that the binlog
+ * had after the read, the ids that are in the count are remembered here.
  */
+import { compareBidIds } from '../src/auction/bid-rows.ts';
 import type { Auction, Book } from '../src/auction/book.ts';
-import type { ItemId } from '../src/auction/ids.ts';
+import type { BidId, ItemId } from '../src/auction/ids.ts';
+import type { BidChange, RowChange } from '../src/auction/row-change.ts';
 import type { Queryable } from './database-pool.ts';
+import { COUNTED_BIDS_MAX } from './item-reader.ts';
 import { compareBinlogPositions } from './source-position.ts';
 import type { BinlogPosition } from './source-position.ts';
 import { binlogEnd } from './source-status.ts';
 import type { TailedTransaction } from './tailed-transaction.ts';
 
-interface Expectation {
+/** One entry's bids, as far as they are known to be in its count. */
+interface Counted {
   readonly until: BinlogPosition;
-  readonly itemIds: readonly ItemId[];
+  readonly bidIds: Set<BidId>;
+  /** The oldest bid read where there were more than were read; null where all were. */
+  readonly oldest: BidId | null;
 }
 
 export class CountedBids {
   readonly #book: Book;
-  /** Oldest first. */
-  readonly #expected: Expectation[] = [];
+  readonly #entries = new Map<ItemId, Counted>();
 
   constructor(book: Book) {
     this.#book = book;
@@ -26,26 +35,60 @@ export class CountedBids {
 
   /** Notes entries just read, before they go into the book. @throws AppError */
   async expect(read: ReadonlyMap<ItemId, Auction>, database: Queryable): Promise<void> {
-    const itemIds = [...read.values()].filter((entry) => entry.countedBids !== null);
-    if (itemIds.length === 0) return;
+    if (read.size === 0) return;
     const until = await binlogEnd(database);
-    this.#expected.push({ until, itemIds: itemIds.map((entry) => entry.itemId) });
+    for (const { itemId, countedBids } of read.values()) {
+      const bidIds = new Set(countedBids ?? []);
+      const isWhole = bidIds.size < COUNTED_BIDS_MAX;
+      const oldest = isWhole ? null : ([...bidIds].sort(compareBidIds)[0] ?? null);
+      this.#entries.set(itemId, { until, bidIds, oldest });
+    }
+  }
+
+  /**
+   * Cuts changes into runs to be translated one after the other, and sets counts right before a run that begins with the
+   * delete of a bid that is not in its item's count.
+   */
+  *settle(changes: readonly RowChange[]): Generator<readonly RowChange[]> {
+    if (this.#entries.size === 0) {
+      yield changes;
+      return;
+    }
+    let from = 0;
+    for (const [at, change] of changes.entries()) {
+      if (change.table !== 'bids' || !this.#isUncountedDelete(change)) continue;
+      if (at > from) yield changes.slice(from, at);
+      from = at;
+      const { itemId } = change.before;
+      const auction = itemId === undefined ? undefined : this.#book.get(itemId);
+      if (auction !== undefined) auction.bidCount += 1;
+    }
+    yield changes.slice(from);
   }
 
   /** The stream has delivered this transaction. */
   passed(tailed: TailedTransaction): void {
-    if (this.#expected.length === 0) return;
+    if (this.#entries.size === 0) return;
     const { binlog } = tailed.end();
-    for (;;) {
-      const [first] = this.#expected;
-      if (first === undefined || compareBinlogPositions(first.until, binlog) > 0) return;
-      this.#expected.shift();
-      for (const itemId of first.itemIds) {
-        const auction = this.#book.get(itemId);
-        // Read again meanwhile: a later expectation speaks for it.
-        const isExpected = this.#expected.some((later) => later.itemIds.includes(itemId));
-        if (auction !== undefined && !isExpected) auction.countedBids = null;
-      }
+    for (const [itemId, { until }] of this.#entries) {
+      if (compareBinlogPositions(until, binlog) > 0) continue;
+      this.#entries.delete(itemId);
+      const auction = this.#book.get(itemId);
+      if (auction !== undefined) auction.countedBids = null;
     }
+  }
+
+  /** Follows one bid row; true for a delete that is not to be taken off the count. */
+  #isUncountedDelete(change: BidChange): change is Extract<BidChange, { kind: 'delete' }> {
+    const itemId = change.kind === 'insert' ? change.after.itemId : change.before.itemId;
+    const entry = itemId === undefined ? undefined : this.#entries.get(itemId);
+    if (entry === undefined) return false;
+    if (change.kind === 'insert') {
+      entry.bidIds.add(change.bidId);
+      return false;
+    }
+    if (entry.bidIds.delete(change.bidId)) return false;
+    // Older than all that were read: most likely one of the many that were there and not read.
+    return entry.oldest === null || compareBidIds(change.bidId, entry.oldest) > 0;
   }
 }

@@ -7,6 +7,7 @@ import { setImmediate as nextTurn, setTimeout as delay } from 'node:timers/promi
 import type { Book } from '../src/auction/book.ts';
 import { compareBidIds } from '../src/auction/bid-rows.ts';
 import { followBook } from '../src/auction/countdown.ts';
+import type { DomainEvent } from '../src/auction/domain-event.ts';
 import type { BidId, ItemId, UserId } from '../src/auction/ids.ts';
 import type { RowChange } from '../src/auction/row-change.ts';
 import { missingItems, translateChanges } from '../src/auction/translate.ts';
@@ -141,7 +142,10 @@ export class Pipeline {
         if (change.table === 'users') names.apply(change);
         else if (change.table === 'bids' && change.kind === 'insert') this.#noteBid(change.bidId);
       }
-      const events = translateChanges(this.#book, transactionId, run);
+      const events: DomainEvent[] = [];
+      for (const settled of this.#counted.settle(run)) {
+        events.push(...translateChanges(this.#book, transactionId, settled));
+      }
       this.#follow();
       if (events.length > 0) publisher.publish({ events, nameOf: this.#nameOf, committedAtMs });
     }
