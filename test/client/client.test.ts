@@ -284,6 +284,11 @@ describe('coming back', () => {
     expect(harness.socket.sent).toEqual([{ action: 'subscribe', itemIds: [1, 2], since: 'e8' }]);
     harness.subscribed(1, { recovered: true, lastEventId: 'e10' });
     harness.subscribed(2, { recovered: true, lastEventId: 'e10' });
+    // The link falls before the replay: the position is where it was.
+    await harness.comeBack();
+    expect(harness.socket.url.searchParams.get('since')).toBe('e8');
+    harness.subscribed(1, { recovered: true, lastEventId: 'e10' });
+    harness.subscribed(2, { recovered: true, lastEventId: 'e10' });
     harness.bid('e9', 1, 11);
     await harness.comeBack();
     expect(harness.socket.url.searchParams.get('since')).toBe('e9');

@@ -280,6 +280,22 @@ describe('network and visibility', () => {
     expect(harness.client.connection.state).toBe('live');
   });
 
+  test('a short look elsewhere costs nothing, however often', async () => {
+    const harness = new ClientHarness();
+    harness.environment.answersPings = true;
+    await harness.hello();
+    for (let i = 0; i < 3; i += 1) {
+      harness.environment.change({ hidden: true });
+      await harness.environment.pass(200_000);
+      harness.environment.change({ hidden: false });
+      await harness.environment.pass(50_000);
+    }
+    harness.environment.change({ hidden: true });
+    await harness.environment.pass(250_000);
+    expect(harness.client.connection.state).toBe('live');
+    expect(harness.environment.sockets).toHaveLength(1);
+  });
+
   test('a tab that may stay connected while hidden does', async () => {
     const harness = new ClientHarness({ hiddenPauseMs: Infinity });
     await harness.hello();
