@@ -258,7 +258,11 @@ function findColumn(
   }
   const full = `${place.table}.${hit.name}`;
   if (place.role !== 'reservePrice' && looksPrivate(hit.name, place.role)) {
-    return problem(place, `Column ${full} looks private and can never be the ${place.role}.`, undefined);
+    return problem(
+      place,
+      `Column ${full} looks private and can never be the ${place.role}.`,
+      undefined,
+    );
   }
   if (!fits(how.kind, hit)) {
     const what = `Column ${full} is ${hit.columnType}; as the ${place.role} it must be ${wanted(how.kind)}.`;
@@ -278,7 +282,9 @@ function candidates(
   for (const names of how.names) {
     const hits = byName(names);
     const keys = definition.filter((column) => column.isPrimaryKey);
-    const kept = how.byPrimaryKey ? hits.filter((hit) => hit.isPrimaryKey && keys.length === 1) : hits;
+    const kept = how.byPrimaryKey
+      ? hits.filter((hit) => hit.isPrimaryKey && keys.length === 1)
+      : hits;
     if (kept.length > 0) return kept;
   }
   return [];
@@ -305,7 +311,10 @@ function missing(
 function problem(place: Place, what: string, guess?: string, isOptional = false): Found {
   const line = `{"${place.area}": {"columns": {"${place.role}": "${guess ?? '…'}"}}}`;
   const none = isOptional ? `, or "${place.role}": null to do without` : '';
-  return { ok: false, problem: { what, fix: `Name the column in the mapping file: ${line}${none}.` } };
+  return {
+    ok: false,
+    problem: { what, fix: `Name the column in the mapping file: ${line}${none}.` },
+  };
 }
 
 function list(columns: readonly ColumnDefinition[]): string {

@@ -84,7 +84,11 @@ async function follow(
 }
 
 type Joined =
-  | { readonly outcome: 'joined'; readonly pipeline: Pipeline; readonly carried: TailedTransaction | null }
+  | {
+      readonly outcome: 'joined';
+      readonly pipeline: Pipeline;
+      readonly carried: TailedTransaction | null;
+    }
   | { readonly outcome: 'ended' | 'schema-changed' };
 
 /** Reads up to where the snapshot becomes exact. */
@@ -179,7 +183,9 @@ class TransactionSource {
   }
 
   #ask(): Promise<TailedTransaction | null> {
-    this.#pending ??= this.#transactions.next().then((step) => (step.done === true ? null : step.value));
+    this.#pending ??= this.#transactions
+      .next()
+      .then((step) => (step.done === true ? null : step.value));
     return this.#pending;
   }
 }

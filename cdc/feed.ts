@@ -171,14 +171,14 @@ class DatabaseFeed implements Feed {
   async #runUntilStopped(start: Start): Promise<void> {
     const { signal } = this.#stopping;
     let attempt = 0;
-    while (!signal.aborted) {
+    while (!this.#isStopping()) {
       this.#liveSinceMs = null;
       try {
         if (attempt > 0) await delay(backoffMs(attempt, this.#random()), undefined, { signal });
         await this.#connect(start, signal);
         attempt = 0;
       } catch (error) {
-        if (signal.aborted) break;
+        if (this.#isStopping()) break;
         if (!(error instanceof AppError) || !this.#recover(error)) {
           this.#halt(error, start);
           return;
@@ -226,7 +226,10 @@ class DatabaseFeed implements Feed {
     }
   }
 
-  async #openJoining({ source, rows }: ConnectedSource, signal: AbortSignal): Promise<Joining | null> {
+  async #openJoining(
+    { source, rows }: ConnectedSource,
+    signal: AbortSignal,
+  ): Promise<Joining | null> {
     const isFresh = this.#position === null;
     if (!isFresh && !this.#mustReload) return null;
     const snapshot = await openSnapshot({ pool: this.#pool, source, rows, signal }, this.#deps);
@@ -329,6 +332,10 @@ class DatabaseFeed implements Feed {
     } catch (error) {
       this.#deps.log.debug({ err: error }, 'clock_unmeasured');
     }
+  }
+
+  #isStopping(): boolean {
+    return this.#stopping.signal.aborted;
   }
 
   #livedMs(): number {

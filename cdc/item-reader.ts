@@ -81,7 +81,10 @@ async function readBatch(reading: Reading, itemIds: readonly ItemId[]): Promise<
   if (!rows.schema.leaderColumn) await findLeaders(reading, read);
 }
 
-async function countBids({ session, rows, found }: Reading, read: readonly Auction[]): Promise<void> {
+async function countBids(
+  { session, rows, found }: Reading,
+  read: readonly Auction[],
+): Promise<void> {
   const { bids } = rows.mapping;
   const itemId = quoted(bids.columns.itemId.name);
   const counts = await session.query(
@@ -94,7 +97,10 @@ async function countBids({ session, rows, found }: Reading, read: readonly Aucti
   }
 }
 
-async function noteNewestBids({ session, rows, found }: Reading, read: readonly Auction[]): Promise<void> {
+async function noteNewestBids(
+  { session, rows, found }: Reading,
+  read: readonly Auction[],
+): Promise<void> {
   const { bidId, itemId } = names(rows);
   const newest = await session.query(
     union(

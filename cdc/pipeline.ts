@@ -159,7 +159,8 @@ export class Pipeline {
   #noteBid(bidId: BidId): void {
     const { dataType } = this.#rows.mapping.bids.columns.bidId;
     if (!dataType.endsWith('int')) return;
-    if (this.#newestBid === null || compareBidIds(bidId, this.#newestBid) > 0) this.#newestBid = bidId;
+    if (this.#newestBid === null || compareBidIds(bidId, this.#newestBid) > 0)
+      this.#newestBid = bidId;
   }
 
   /** Users whose names the slice's events will show: bidders, and leaders of auctions that end. */
@@ -189,7 +190,10 @@ export class Pipeline {
       } catch (error) {
         if (!(error instanceof AppError) || ERRORS[error.code].action !== 'retry') throw error;
         const level = attempt % 20 === 0 ? 'warn' : 'debug';
-        this.#deps.log[level]({ code: error.code, attempt, error: error.message }, 'side_read_failed');
+        this.#deps.log[level](
+          { code: error.code, attempt, error: error.message },
+          'side_read_failed',
+        );
         await delay(RETRY_EVERY_MS, undefined, { signal });
       }
     }
@@ -206,4 +210,3 @@ function* runsBetweenUsers(slice: readonly RowChange[]): Generator<readonly RowC
   }
   yield from === 0 ? slice : slice.slice(from);
 }
-

@@ -27,7 +27,9 @@ export async function checkGrants(
     await replicationCheck(database, account),
     await databaseCheck(database, account),
   ];
-  const isDatabaseVisible = checks.every((check) => check.id !== 'database' || check.level === 'ok');
+  const isDatabaseVisible = checks.every(
+    (check) => check.id !== 'database' || check.level === 'ok',
+  );
   return { checks: checks.filter((check) => check.what !== ''), isDatabaseVisible };
 }
 
@@ -58,7 +60,8 @@ async function statusCheck(database: Queryable, account: Account): Promise<Check
   try {
     const { doDb, ignoreDb } = await binlogStatus(database);
     const isLogged =
-      (doDb.length === 0 || doDb.includes(account.database)) && !ignoreDb.includes(account.database);
+      (doDb.length === 0 || doDb.includes(account.database)) &&
+      !ignoreDb.includes(account.database);
     if (isLogged) return { id, level: 'ok', what: `${right} is granted` };
     return {
       id: 'binlog-filter',
@@ -102,7 +105,8 @@ async function databaseCheck(database: Queryable, account: Account): Promise<Che
       [name],
     );
     if (row !== undefined) return { id, level: 'ok', what: `database ${name} is there` };
-    await database.query(`SHOW TABLES FROM ${quoted(name)}`);
+    // Tells "denied" from "not there"; the session's default database matters to no statement of ours.
+    await database.query(`USE ${quoted(name)}`);
   } catch (error) {
     if (errnoOf(error) !== UNKNOWN_DATABASE && !isDenied(error)) throw error;
     if (isDenied(error)) {

@@ -120,7 +120,8 @@ async function checkMapping(
   }
   // A table that may not be read looks as if it were missing: naming the grant is enough then.
   if (unread.length > 0) return null;
-  for (const problem of result.problems) checks.push({ id: 'mapping', level: 'problem', ...problem });
+  for (const problem of result.problems)
+    checks.push({ id: 'mapping', level: 'problem', ...problem });
   return null;
 }
 
@@ -158,7 +159,9 @@ function gravest(checks: readonly Check[]): ErrorCode {
   if (problems.every((check) => check.id.startsWith('grant-') || check.id === 'database')) {
     return 'SOURCE_ACCESS_DENIED';
   }
-  return problems.every((check) => check.id === 'mapping') ? 'MAPPING_INVALID' : 'SOURCE_UNSUITABLE';
+  return problems.every((check) => check.id === 'mapping')
+    ? 'MAPPING_INVALID'
+    : 'SOURCE_UNSUITABLE';
 }
 
 function failure(options: PreflightOptions, error: AppError): Check {

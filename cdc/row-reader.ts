@@ -64,7 +64,11 @@ export class RowReader {
   auction(row: Row): Auction {
     const cell = (field: ItemField): Cell => row[this.#fields.indexOf(field)] ?? null;
     const { columns } = this.mapping.items;
-    const auction = blankAuction(this.schema, this.itemId(cell('itemId')), this.#status(cell('status')));
+    const auction = blankAuction(
+      this.schema,
+      this.itemId(cell('itemId')),
+      this.#status(cell('status')),
+    );
     auction.currentPrice = this.money(columns.currentPrice, cell('currentPrice'));
     auction.endTimeMs = this.timeMs(columns.endTime, cell('endTime'));
     auction.sellerId = this.#user(cell('sellerId'), columns.sellerId);

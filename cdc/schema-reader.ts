@@ -12,14 +12,16 @@ export async function readSchema(database: Queryable, name: string): Promise<Sch
       ' FROM INFORMATION_SCHEMA.COLUMNS WHERE TABLE_SCHEMA = ? ORDER BY TABLE_NAME, ORDINAL_POSITION',
     [name],
   );
-  return rows.map(([table, column, dataType, columnType, ordinal, isNullable, key, characterSet]) => ({
-    table: table ?? '',
-    name: column ?? '',
-    dataType: (dataType ?? '').toLowerCase(),
-    columnType: columnType ?? '',
-    ordinal: Number(ordinal) - 1,
-    isNullable: isNullable === 'YES',
-    isPrimaryKey: key === 'PRI',
-    characterSet: characterSet ?? null,
-  }));
+  return rows.map(
+    ([table, column, dataType, columnType, ordinal, isNullable, key, characterSet]) => ({
+      table: table ?? '',
+      name: column ?? '',
+      dataType: (dataType ?? '').toLowerCase(),
+      columnType: columnType ?? '',
+      ordinal: Number(ordinal) - 1,
+      isNullable: isNullable === 'YES',
+      isPrimaryKey: key === 'PRI',
+      characterSet: characterSet ?? null,
+    }),
+  );
 }

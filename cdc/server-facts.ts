@@ -25,7 +25,11 @@ export interface ServerFacts {
   readonly retentionSeconds: number | null;
   /** `PARTIAL_JSON` writes differences instead of values (MySQL). */
   readonly rowValueOptions: string;
-  readonly zone: { readonly global: string; readonly system: string; readonly offsetSeconds: number };
+  readonly zone: {
+    readonly global: string;
+    readonly system: string;
+    readonly offsetSeconds: number;
+  };
 }
 
 const VARIABLES = [
@@ -47,7 +51,9 @@ const VARIABLES = [
 
 /** @throws AppError */
 export async function readServerFacts(database: Queryable): Promise<ServerFacts> {
-  const rows = await database.query('SHOW GLOBAL VARIABLES WHERE Variable_name IN (?)', [VARIABLES]);
+  const rows = await database.query('SHOW GLOBAL VARIABLES WHERE Variable_name IN (?)', [
+    VARIABLES,
+  ]);
   const variables = new Map(rows.map((row) => [row[0] ?? '', row[1] ?? '']));
   const get = (name: string, otherwise: string): string => variables.get(name) ?? otherwise;
   const version = get('version', '');

@@ -24,7 +24,9 @@ export function derivedServerId(text: string): number {
 /** A derived id that is not taken; `salt` should differ on each call, as `randomUUID()` does. */
 export function freeServerId(known: KnownServerIds, salt: string): number {
   for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt += 1) {
-    const id = derivedServerId(`${hostname()} ${process.pid.toString()} ${salt} ${attempt.toString()}`);
+    const id = derivedServerId(
+      `${hostname()} ${process.pid.toString()} ${salt} ${attempt.toString()}`,
+    );
     if (!isTaken(known, id)) return id;
   }
   throw new Error('no free server id among 20 random ones');

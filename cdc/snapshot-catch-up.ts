@@ -6,7 +6,13 @@ import type { Book } from '../src/auction/book.ts';
 import { compareBidIds } from '../src/auction/bid-rows.ts';
 import type { BidId, ItemId } from '../src/auction/ids.ts';
 import { compareMoney } from '../src/auction/money.ts';
-import type { BidChange, BidImage, ItemChange, ItemImage, RowChange } from '../src/auction/row-change.ts';
+import type {
+  BidChange,
+  BidImage,
+  ItemChange,
+  ItemImage,
+  RowChange,
+} from '../src/auction/row-change.ts';
 import { translateChanges } from '../src/auction/translate.ts';
 import { quoted } from './database-pool.ts';
 import type { DatabaseSession } from './database-pool.ts';
@@ -91,7 +97,9 @@ export class SnapshotCatchUp {
   /** Items that became active, or may have: as the snapshot saw them. */
   async #loadItems(): Promise<void> {
     const wanted = [...this.#items]
-      .filter(([id, fate]) => !fate.isDeleted && fate.image.status === 'active' && !this.#book.has(id))
+      .filter(
+        ([id, fate]) => !fate.isDeleted && fate.image.status === 'active' && !this.#book.has(id),
+      )
       .map(([id]) => id);
     const found = await readItemsSeenBy(this.#session, this.#rows, wanted);
     for (const auction of found.values()) this.#book.set(auction);
@@ -151,7 +159,8 @@ export class SnapshotCatchUp {
   /** The leader among the bids that the snapshot has, less those deleted since. */
   async #leaderWithout(itemId: ItemId, deleted: readonly BidId[]): Promise<void> {
     const auction = this.#book.get(itemId);
-    if (auction?.leadingBidId == null || !deleted.includes(auction.leadingBidId)) return;
+    const leading = auction?.leadingBidId ?? null;
+    if (auction === undefined || leading === null || !deleted.includes(leading)) return;
     const { bids } = this.#rows.mapping;
     const { columns } = bids;
     const bidId = quoted(columns.bidId.name);

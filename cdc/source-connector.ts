@@ -139,7 +139,8 @@ export class SourceConnector {
     }
     const text = linesOf(result.checks, 'problem').join('\n');
     // What an account lacks at the very start somebody must grant; what it is denied later is waited for.
-    if (isFirst && result.code === 'SOURCE_ACCESS_DENIED') throw new AppError('SOURCE_UNSUITABLE', text);
+    if (isFirst && result.code === 'SOURCE_ACCESS_DENIED')
+      throw new AppError('SOURCE_UNSUITABLE', text);
     if (!isFirst && result.code === 'MAPPING_INVALID') throw new AppError('SCHEMA_CHANGED', text);
     throw new AppError(result.code, text);
   }

@@ -21,7 +21,8 @@ export interface BinlogStatus {
 /** Needs BINLOG MONITOR (MariaDB) or REPLICATION CLIENT (MySQL). @throws AppError */
 export async function binlogStatus(database: Queryable): Promise<BinlogStatus> {
   const [row] = await eitherQuery(database, 'SHOW BINARY LOG STATUS', 'SHOW MASTER STATUS');
-  const list = (text: string | null | undefined): string[] => (text ?? '').split(',').filter(Boolean);
+  const list = (text: string | null | undefined): string[] =>
+    (text ?? '').split(',').filter(Boolean);
   const file = row?.[0] ?? null;
   return {
     end: file === null ? null : { file, offset: Number(row?.[1]) },
@@ -33,7 +34,8 @@ export async function binlogStatus(database: Queryable): Promise<BinlogStatus> {
 /** The end of the binlog. @throws AppError SOURCE_UNSUITABLE where it is off */
 export async function binlogEnd(database: Queryable): Promise<BinlogPosition> {
   const { end } = await binlogStatus(database);
-  if (end === null) throw new AppError('SOURCE_UNSUITABLE', 'the server writes no binlog (log_bin)');
+  if (end === null)
+    throw new AppError('SOURCE_UNSUITABLE', 'the server writes no binlog (log_bin)');
   return end;
 }
 
@@ -75,7 +77,8 @@ async function mysqlFault(database: Queryable, saved: string): Promise<string | 
     'SELECT GTID_SUBSET(?, @@GLOBAL.gtid_executed), GTID_SUBSET(@@GLOBAL.gtid_purged, ?)',
     [saved, saved],
   );
-  if (row?.[0] !== '1') return 'the server has not executed all that we have seen: it was reset, restored or is another one';
+  if (row?.[0] !== '1')
+    return 'the server has not executed all that we have seen: it was reset, restored or is another one';
   if (row[1] !== '1') return 'the server has purged binlogs that we have not read yet';
   return null;
 }

@@ -27,7 +27,10 @@ export function resolveZone(facts: ZoneFacts): ZoneResult {
   if (facts.configured !== null) {
     const zone = parseZone(facts.configured);
     if (zone !== null) return { ok: true, zone, warning: null };
-    return { ok: false, what: `"${facts.configured}" is no time zone (wanted: Europe/Berlin, +02:00, UTC)` };
+    return {
+      ok: false,
+      what: `"${facts.configured}" is no time zone (wanted: Europe/Berlin, +02:00, UTC)`,
+    };
   }
   const isSystem = facts.global.toUpperCase() === 'SYSTEM';
   const name = isSystem ? facts.system : facts.global;
@@ -35,7 +38,8 @@ export function resolveZone(facts: ZoneFacts): ZoneResult {
   if (zone !== null) return { ok: true, zone, warning: null };
   const offset = offsetText(facts.offsetSeconds);
   const measured = parseZone(offset);
-  if (measured === null) return { ok: false, what: `the server's zone ${name} (${offset}) is not known` };
+  if (measured === null)
+    return { ok: false, what: `the server's zone ${name} (${offset}) is not known` };
   return {
     ok: true,
     zone: measured,

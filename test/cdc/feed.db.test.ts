@@ -44,12 +44,22 @@ describe.each(FLAVOURS)('%s', (flavour) => {
     const ann = await portal.addUser({ name: 'Ann' });
     const bob = await portal.addUser({ name: 'Bob' });
     const endTime = Date.now() + HOUR_MS;
-    const first = await portal.addItem({ title: 'one', startingPrice: '10.00', endTime, sellerId: seller });
+    const first = await portal.addItem({
+      title: 'one',
+      startingPrice: '10.00',
+      endTime,
+      sellerId: seller,
+    });
     const run = lab.run();
     await run.started;
     await portal.placeBid({ itemId: first, userId: ann, amount: '11.00', style });
     await portal.placeBid({ itemId: first, userId: bob, amount: '12.50', style });
-    const later = await portal.addItem({ title: 'two', startingPrice: '1.00', endTime, sellerId: seller });
+    const later = await portal.addItem({
+      title: 'two',
+      startingPrice: '1.00',
+      endTime,
+      sellerId: seller,
+    });
     await portal.placeBid({ itemId: later, userId: ann, amount: '2.00', style });
     await portal.moveEndTime(first, endTime + HOUR_MS);
     await portal.moveEndTime(later, Date.now() - 5_000);
@@ -58,7 +68,10 @@ describe.each(FLAVOURS)('%s', (flavour) => {
     // 2 + 1 bids, 1 outbid, 1 start, 2 moves, 1 end, 1 ban.
     const events = await run.untilEvents(9);
     expect(bookOf(run.feed)).toEqual(await lab.truth());
-    const shown = events.map((event) => ({ ...essence(event), name: run.names.get(event.eventId) }));
+    const shown = events.map((event) => ({
+      ...essence(event),
+      name: run.names.get(event.eventId),
+    }));
     await run.stop();
     return shown;
   }
@@ -155,11 +168,21 @@ describe.each(FLAVOURS)('%s', (flavour) => {
     const seller = await lab.portal.addUser({ name: 'Sue' });
     const ann = await lab.portal.addUser({ name: 'Ann' });
     const endTime = Date.now() + HOUR_MS;
-    const item = await lab.portal.addItem({ title: 'one', startingPrice: '1.00', endTime, sellerId: seller });
+    const item = await lab.portal.addItem({
+      title: 'one',
+      startingPrice: '1.00',
+      endTime,
+      sellerId: seller,
+    });
     const run = lab.run();
     await run.started;
     for (let turn = 2; turn < 12; turn += 1) {
-      await lab.portal.placeBid({ itemId: item, userId: ann, amount: `${turn.toString()}.00`, style: 'transaction' });
+      await lab.portal.placeBid({
+        itemId: item,
+        userId: ann,
+        amount: `${turn.toString()}.00`,
+        style: 'transaction',
+      });
       await lab.portal.renameUser(ann, `Ann ${turn.toString()}`);
     }
     await lab.portal.placeBid({ itemId: item, userId: ann, amount: '20.00', style: 'transaction' });
@@ -172,16 +195,25 @@ describe.each(FLAVOURS)('%s', (flavour) => {
     const lab = await createLab('B');
     const seller = await lab.portal.addUser({ name: 'Sue' });
     const endTime = Math.floor(Date.now() / 1000) * 1000 + 4_000;
-    const item = await lab.portal.addItem({ title: 'one', startingPrice: '1.00', endTime, sellerId: seller });
+    const item = await lab.portal.addItem({
+      title: 'one',
+      startingPrice: '1.00',
+      endTime,
+      sellerId: seller,
+    });
     const run = lab.run();
     await run.started;
     const steps = (): number[] =>
       run.batches.flatMap((batch) =>
-        batch.events.flatMap((event) => (event.type === 'EndingAnnounced' ? [event.secondsRemaining] : [])),
+        batch.events.flatMap((event) =>
+          event.type === 'EndingAnnounced' ? [event.secondsRemaining] : [],
+        ),
       );
     await until(() => steps().includes(1), { what: 'the last second' });
     await lab.portal.moveEndTime(item, endTime + 9_000);
-    await until(() => steps().filter((step) => step === 5).length > 0, { what: 'five seconds anew' });
+    await until(() => steps().filter((step) => step === 5).length > 0, {
+      what: 'five seconds anew',
+    });
     const all = steps();
     const anew = all.slice(all.indexOf(5));
     expect(anew[0]).toBe(5);
@@ -198,19 +230,35 @@ describe.each(FLAVOURS)('%s', (flavour) => {
     const seller = await lab.portal.addUser({ name: 'Sue' });
     const ann = await lab.portal.addUser({ name: 'Ann' });
     const endTime = Date.now() + HOUR_MS;
-    const over = await lab.portal.addItem({ title: 'over', startingPrice: '1.00', endTime, sellerId: seller, status: 'completed' });
+    const over = await lab.portal.addItem({
+      title: 'over',
+      startingPrice: '1.00',
+      endTime,
+      sellerId: seller,
+      status: 'completed',
+    });
     const run = lab.run();
     await run.started;
     expect(run.feed.book.get(itemIdOf(over))).toBeUndefined();
-    expect(await run.feed.readItem(itemIdOf(over))).toMatchObject({ status: 'sold', bidCount: 0, currentPrice: '1.00' });
+    expect(await run.feed.readItem(itemIdOf(over))).toMatchObject({
+      status: 'sold',
+      bidCount: 0,
+      currentPrice: '1.00',
+    });
     expect(await run.feed.readItem(itemIdOf(4711))).toBeNull();
     expect(await run.feed.readItem(itemIdOf('no number'))).toBeNull();
-    expect(await run.feed.readStanding(userIdOf(ann))).toEqual({ mayConnect: true, suspendedUntilMs: null });
+    expect(await run.feed.readStanding(userIdOf(ann))).toEqual({
+      mayConnect: true,
+      suspendedUntilMs: null,
+    });
     expect(await run.feed.readStanding(userIdOf(4711))).toBeNull();
     const untilMs = Math.floor(Date.now() / 1000) * 1000 + HOUR_MS;
     await lab.portal.setUserStatus(ann, 'suspended', untilMs);
     await run.untilEvents(1);
-    expect(await run.feed.readStanding(userIdOf(ann))).toEqual({ mayConnect: false, suspendedUntilMs: untilMs });
+    expect(await run.feed.readStanding(userIdOf(ann))).toEqual({
+      mayConnect: false,
+      suspendedUntilMs: untilMs,
+    });
     expect(run.feed.isFresh()).toBe(true);
     expect(run.feed.feedState().state).toBe('streaming');
     await run.stop();
