@@ -22,15 +22,15 @@ module.exports = {
     ),
     only(
       'protocol-on-auction',
-      'src/protocol imports itself and src/auction.',
+      'src/protocol imports itself, src/auction and the schema library.',
       '^src/protocol/',
-      '^src/(protocol|auction)/',
+      '^(src/(protocol|auction)|node_modules/zod)/',
     ),
     only(
       'client-on-protocol',
-      'The browser SDK has no dependency but src/protocol.',
+      'The browser SDK has no dependency but src/protocol; its React subpath has React, an optional peer.',
       '^client/',
-      '^(client|src/protocol)/',
+      '^(client|src/protocol|node_modules/(@types/)?react)/',
     ),
     {
       name: 'src-stays-inside',
@@ -93,7 +93,7 @@ module.exports = {
       comment: 'What is published needs only dependencies.',
       severity: 'error',
       from: { path: '^(src|cdc|server|client)/' },
-      to: { dependencyTypes: ['npm-dev'], dependencyTypesNot: ['type-only', 'npm'] },
+      to: { dependencyTypes: ['npm-dev'], dependencyTypesNot: ['type-only', 'npm', 'npm-peer'] },
     },
     {
       name: 'no-cycles',
