@@ -1,10 +1,19 @@
 /**
  * What clients say, parsed: text of one frame → a typed message or the code of the error to answer. Never throws.
+ * What is valid is what the published schemas say (client-message-schema.ts); here is which of them a message means.
  *
  * The old server's meaning is kept: anything but a JSON object with an action is `invalid_message`, an item id that is
  * not numeric `invalid_item_id`, any other action `unknown_action`.
  */
-import { itemIdOf, type ItemId } from '../auction/ids.ts';
+import type { ItemId } from '../auction/ids.ts';
+import {
+  authenticateSchema,
+  ITEM_IDS_MAX,
+  requestedItemIdSchema,
+  subscribeNotificationsSchema,
+  subscriptionOptionsSchema,
+  unsubscribeNotificationsSchema,
+} from './client-message-schema.ts';
 
 export type ClientMessage =
   | {
@@ -33,16 +42,6 @@ export type ParsedClientMessage =
       /** The action the error answers, where it was one we know. */
       readonly action: ClientAction | null;
     };
-
-/** Items one message may name. */
-export const ITEM_IDS_MAX = 1_000;
-/** Longest `since` that can be an event id of ours. */
-export const SINCE_LENGTH_MAX = 512;
-/** Longest token considered at all. */
-export const TOKEN_LENGTH_MAX = 8_192;
-
-/** PHP's `is_numeric`, narrowed to what a key can be: a positive integer of at most 20 digits (BIGINT UNSIGNED). */
-const NUMERIC_ID = /^[ \t\n\r\v\f]*\+?0*([1-9]\d{0,19})[ \t\n\r\v\f]*$/;
 
 /** Parses the text of one frame. */
 export function parseClientMessage(text: string): ParsedClientMessage {
@@ -92,7 +91,7 @@ function parseObject(text: string): Fields | null {
 
 function parseSubscribe(fields: Fields): ParsedClientMessage {
   const action = 'subscribe';
-  if (namesNotifications(fields)) {
+  if (namesNotifications(fields, subscribeNotificationsSchema)) {
     return { ok: true, message: { action: 'subscribe_notifications' } };
   }
   const items = parseItemIds(fields);
@@ -100,13 +99,14 @@ function parseSubscribe(fields: Fields): ParsedClientMessage {
     return failed(items.code, action);
   }
   const { itemIds } = items;
-  const since = parseSince(fields['since']);
-  return { ok: true, message: { action, itemIds, since, watchers: fields['watchers'] === true } };
+  // Nothing in the options can be wrong: what makes no sense has a meaning of its own.
+  const { since = null, watchers = false } = subscriptionOptionsSchema.parse(fields);
+  return { ok: true, message: { action, itemIds, since, watchers } };
 }
 
 function parseUnsubscribe(fields: Fields): ParsedClientMessage {
   const action = 'unsubscribe';
-  if (namesNotifications(fields)) {
+  if (namesNotifications(fields, unsubscribeNotificationsSchema)) {
     return { ok: true, message: { action: 'unsubscribe_notifications' } };
   }
   const items = parseItemIds(fields);
@@ -116,19 +116,18 @@ function parseUnsubscribe(fields: Fields): ParsedClientMessage {
 }
 
 function parseAuthenticate(fields: Fields): ParsedClientMessage {
-  const action = 'authenticate';
-  const token = fields['token'];
-  return typeof token === 'string' && token.length > 0 && token.length <= TOKEN_LENGTH_MAX
-    ? { ok: true, message: { action, token } }
-    : failed('invalid_message', action);
+  const parsed = authenticateSchema.safeParse(fields);
+  return parsed.success
+    ? { ok: true, message: { action: 'authenticate', token: parsed.data.token } }
+    : failed('invalid_message', 'authenticate');
 }
 
-function namesNotifications(fields: Fields): boolean {
-  return (
-    fields['channel'] === 'notifications' &&
-    fields['itemId'] === undefined &&
-    fields['itemIds'] === undefined
-  );
+type NotificationsSchema =
+  typeof subscribeNotificationsSchema | typeof unsubscribeNotificationsSchema;
+
+/** The many who name no channel are spared the search for what is wrong with their message as one that does. */
+function namesNotifications(fields: Fields, schema: NotificationsSchema): boolean {
+  return fields['channel'] !== undefined && schema.safeParse(fields).success;
 }
 
 type ParsedItemIds =
@@ -145,30 +144,11 @@ function parseItemIds(fields: Fields): ParsedItemIds {
   }
   const itemIds = new Set<ItemId>();
   for (const value of given) {
-    const itemId = parseItemId(value);
-    if (itemId === null) {
+    const itemId = requestedItemIdSchema.safeParse(value);
+    if (!itemId.success) {
       return { ok: false, code: 'invalid_item_id' };
     }
-    itemIds.add(itemId);
+    itemIds.add(itemId.data);
   }
   return { ok: true, itemIds: [...itemIds] };
-}
-
-/** A number beyond the safe integers has lost digits before we see it: only text can name such an item. */
-function parseItemId(value: unknown): ItemId | null {
-  if (typeof value === 'number') {
-    return Number.isSafeInteger(value) && value > 0 ? itemIdOf(value) : null;
-  }
-  if (typeof value !== 'string') {
-    return null;
-  }
-  const digits = NUMERIC_ID.exec(value)?.[1];
-  return digits === undefined ? null : itemIdOf(digits);
-}
-
-function parseSince(value: unknown): string | null {
-  if (value === undefined || value === null) {
-    return null;
-  }
-  return typeof value === 'string' && value.length <= SINCE_LENGTH_MAX ? value : '';
 }

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { ITEM_IDS_MAX, parseClientMessage } from '../../src/protocol/client-message.ts';
+import { ITEM_IDS_MAX } from '../../src/protocol/client-message-schema.ts';
+import { parseClientMessage } from '../../src/protocol/client-message.ts';
 
 function parse(message: unknown): object {
   return parseClientMessage(JSON.stringify(message));
