@@ -174,6 +174,7 @@ export class BinlogConnection {
       onResult,
     );
     ctrlConnection.query(`SET SESSION wait_timeout=${SIDE_WAIT_TIMEOUT_S.toString()}`, onResult);
+    dropOwnAccount(zongji);
     const isDump = dumpCommandTest(zongji);
     this.#packets = new DumpPackets(
       { connection, isDump, useChecksum: zongji.useChecksum },
@@ -274,11 +275,22 @@ function unknownColumn(ordinal: number): ReturnType<typeof columnSchemas>[number
   };
 }
 
+/** Stops zongji's account of executed GTIDs, which nobody reads: ours is `gtidAccount`. The dump has its start by then. */
+function dropOwnAccount(zongji: ZongJi): void {
+  const inside = zongji as unknown as { _executedGtids?: unknown };
+  if ('_executedGtids' in inside) inside._executedGtids = null;
+}
+
 /** Tells the dump command by the class that zongji makes for it; its types do not name that either. */
 function dumpCommandTest(zongji: ZongJi): (command: unknown) => boolean {
   const { BinlogClass } = zongji as unknown as { readonly BinlogClass?: unknown };
   if (typeof BinlogClass !== 'function') {
     throw new Error('this version of zongji is not supported: its dump command has changed');
   }
-  return (command) => command instanceof BinlogClass;
+  let dump: unknown = null;
+  return (command) => {
+    // Asked for every packet: the class is looked at once.
+    if (command !== dump && command instanceof BinlogClass) dump = command;
+    return command === dump && dump !== null;
+  };
 }

@@ -24,6 +24,7 @@ import { SilenceWatch } from './silence-watch.ts';
 import { compareBinlogPositions } from './source-position.ts';
 import type { BinlogPosition, SourcePosition } from './source-position.ts';
 import { StreamTables, rowsOf } from './stream-tables.ts';
+import type { RowsOfEvent } from './stream-tables.ts';
 import type { TableMapping } from './table-mapping.ts';
 import type { TailedTransaction } from './tailed-transaction.ts';
 import { HeldTransactions, TransactionGrouper } from './transaction-grouper.ts';
@@ -256,7 +257,10 @@ class Stream {
 
   #onEvent(event: AnyBinlogEvent): void {
     const grouper = this.#grouper;
-    if (isEvent(event, 'Gtid')) {
+    const rows = rowsOf(event);
+    if (rows !== null) {
+      this.#onRows(rows);
+    } else if (isEvent(event, 'Gtid')) {
       this.#begin(event.gtid, { opens: false });
     } else if (isEvent(event, 'Query')) {
       const statement = this.#statements.read(event.query, event.schema);
@@ -278,8 +282,6 @@ class Stream {
     } else if (isEvent(event, 'Heartbeat')) {
       const offset = event.nextPosition > 0 ? event.nextPosition : Number(event.position ?? 0);
       if (offset > 0) this.#advance({ file: event.binlogName, offset });
-    } else {
-      this.#onRows(event);
     }
   }
 
@@ -288,9 +290,7 @@ class Stream {
     this.#options.log.warn({ file: this.#file }, 'unfinished_transaction_dropped');
   }
 
-  #onRows(event: AnyBinlogEvent): void {
-    const rows = rowsOf(event);
-    if (rows === null) return;
+  #onRows(rows: RowsOfEvent): void {
     const binding = this.#tables.bindingOf(rows.tableId);
     const target = { options: this.#decoding, into: [] as RowChange[] };
     this.#grouper.rows((into, first) => {

@@ -47,6 +47,8 @@ class MysqlAccount implements GtidAccount {
   /** `uuid:` or `uuid:tag:` of the interval that grows; null where none does. */
   #source: string | null = null;
   #last = 0n;
+  /** First number of the interval behind it: reaching it joins the two. Null where there is none. */
+  #next: bigint | null = null;
   #mark: GtidMark;
   #head = '';
   #tail = '';
@@ -60,7 +62,8 @@ class MysqlAccount implements GtidAccount {
     const at = gtid.lastIndexOf(':') + 1;
     const source = gtid.slice(0, at);
     const number = BigInt(gtid.slice(at));
-    if (source === this.#source && number === this.#last + 1n) {
+    const isSuccessor = source === this.#source && number === this.#last + 1n;
+    if (isSuccessor && number + 1n !== this.#next) {
       this.#last = number;
       this.#mark = new GtidMark(this.#head, number, this.#tail);
     } else {
@@ -83,36 +86,49 @@ class MysqlAccount implements GtidAccount {
     if (end === null) return;
     this.#source = source;
     this.#last = number;
+    this.#next = end.next;
     // A lone `7` must become `7-8` next time, so the start stays in the head.
     this.#head = end.alone ? `${text.slice(0, end.to)}-` : text.slice(0, end.from);
     this.#tail = text.slice(end.to);
   }
 }
 
+interface IntervalEnd {
+  /** Where the last number of the interval stands in the text. */
+  readonly from: number;
+  readonly to: number;
+  /** True for an interval of one number, written without its end. */
+  readonly alone: boolean;
+  /** First number of the next interval of the same source, or null. */
+  readonly next: bigint | null;
+}
+
 /**
  * Where `number` ends an interval of `source` in the set's text; null when it does not end one, because a later number
  * was there already (a filled gap).
  */
-function endOfInterval(
-  text: string,
-  source: string,
-  number: bigint,
-): { readonly from: number; readonly to: number; readonly alone: boolean } | null {
+function endOfInterval(text: string, source: string, number: bigint): IntervalEnd | null {
   const [uuid = '', tag = ''] = source.split(':');
   const blockStart = text.indexOf(uuid);
   if (blockStart < 0) return null;
   const comma = text.indexOf(',', blockStart);
-  const blockEnd = comma < 0 ? text.length : comma;
-  let offset = blockStart + uuid.length + 1;
+  const items = text.slice(blockStart, comma < 0 ? text.length : comma).split(':');
+  let offset = blockStart;
   let section = '';
-  for (const item of text.slice(offset, blockEnd).split(':')) {
-    if (/^[a-z_]/.test(item)) {
+  for (const [at, item] of items.entries()) {
+    if (/^[a-z_]/.test(item) && at > 0) {
       section = item;
-    } else if (section === tag) {
+    } else if (at > 0 && section === tag) {
       const dash = item.indexOf('-');
-      const end = item.slice(dash + 1);
-      if (BigInt(end) === number) {
-        return { from: offset + dash + 1, to: offset + item.length, alone: dash < 0 };
+      if (BigInt(item.slice(dash + 1)) === number) {
+        const next = /^\d+/.exec(items[at + 1] ?? '')?.[0];
+        const to = offset + item.length;
+        return {
+          from: offset + dash + 1,
+          to,
+          alone: dash < 0,
+          next: next === undefined ? null : BigInt(next),
+        };
       }
     }
     offset += item.length + 1;

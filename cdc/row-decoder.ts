@@ -355,9 +355,19 @@ function isPresent(bitmap: Uint8Array, ordinal: number): boolean {
 
 const SECONDS_32_BITS_MS = 2 ** 32 * 1000;
 
-/** TIMESTAMP text in UTC → epoch ms; microseconds are cut off. */
+/** TIMESTAMP text in UTC → epoch ms; microseconds are cut off. NaN where it is none. */
 function utcMs(text: string): number {
-  const ms = Date.parse(`${text.slice(0, 23).replace(' ', 'T')}Z`);
+  const part = (from: number, to: number): number => Number(text.slice(from, to));
+  const fraction = text.length > 20 ? Number(text.slice(20, 23).padEnd(3, '0')) : 0;
+  const ms = Date.UTC(
+    part(0, 4),
+    part(5, 7) - 1,
+    part(8, 10),
+    part(11, 13),
+    part(14, 16),
+    part(17, 19),
+    fraction,
+  );
   // TIMESTAMP holds no time before 1970; past January 2038 the 32 bits read as negative.
   return ms < 0 ? ms + SECONDS_32_BITS_MS : ms;
 }

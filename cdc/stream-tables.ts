@@ -10,7 +10,7 @@ import type { TableMapping } from './table-mapping.ts';
 
 interface Bound {
   readonly event: TableMapEvent;
-  readonly columnNames: string;
+  readonly keys: readonly string[];
   readonly binding: TableBinding;
 }
 
@@ -27,15 +27,14 @@ export class StreamTables {
 
   /** Takes a TableMap. @throws AppError SCHEMA_CHANGED when the table is not as the mapping expects */
   learn(event: TableMapEvent, entry: TableMapEntry | undefined): void {
-    const keys = (entry?.columns ?? []).map((column) => column.name);
     const known = this.#boundById.get(event.tableId);
     // A TableMap precedes every statement: most often it is the one before over again.
-    if (known !== undefined && known.columnNames === keys.join() && isSame(known.event, event))
-      return;
+    if (known !== undefined && hasKeys(entry, known.keys) && isSame(known.event, event)) return;
+    const keys = (entry?.columns ?? []).map((column) => column.name);
     if (this.#boundById.size >= TABLES_MAX) this.#boundById.clear();
     this.#boundById.set(event.tableId, {
       event,
-      columnNames: keys.join(),
+      keys,
       binding: bindTable(this.#mapping, {
         table: event.tableName,
         types: event.columnTypes.map((type, at) => resolvedType(type, event.columnsMetadata[at])),
@@ -110,6 +109,11 @@ function bitmapOf(
 function resolvedType(type: number, metadata: Record<string, unknown> | undefined): number {
   const real = metadata?.['type'];
   return typeof real === 'number' ? real : type;
+}
+
+function hasKeys(entry: TableMapEntry | undefined, keys: readonly string[]): boolean {
+  const columns = entry?.columns ?? [];
+  return columns.length === keys.length && columns.every(({ name }, at) => name === keys[at]);
 }
 
 function isSame(a: TableMapEvent, b: TableMapEvent): boolean {
