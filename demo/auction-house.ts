@@ -19,6 +19,8 @@ export interface OpenAuction {
   readonly price: number;
   readonly leader: Person | null;
   readonly openedAtMs: number;
+  /** Nobody bids before this. */
+  readonly quietUntilMs: number;
   /** When interest in it is spent: bids after this are the exception. */
   readonly coolsAtMs: number;
   readonly endsAtMs: number;
@@ -46,7 +48,7 @@ const REJECTIONS: Readonly<Record<BidRejected['reason'], string>> = {
   unknown_item: 'There is no such auction.',
   not_active: 'This auction is over.',
   past_end: 'This auction is over.',
-  too_low: 'Somebody was quicker: the price is higher than that now.',
+  too_low: 'The price is already as high as that, or higher.',
 };
 
 interface Entry {
@@ -87,6 +89,7 @@ export class AuctionHouse {
       const plan = openingPlan(index, Date.now());
       const entry = await this.#open(plan);
       await this.#replay(entry, options);
+      await this.#portal.moveEndTime(entry.listing.itemId, plan.endsAtMs);
     }
   }
 
@@ -136,8 +139,8 @@ export class AuctionHouse {
     const itemId = await this.#portal.addItem({
       title: lot.title,
       startingPrice: price.toFixed(2),
-      // An auction under way gets its end after its earlier bids, which would move it otherwise.
-      endTime: Math.max(plan.endsAtMs, Date.now() + SOFT_CLOSE_SECONDS * 2000),
+      // One that is under way gets its end after its earlier bids, which would move it otherwise.
+      endTime: plan.earlierBids > 0 ? Date.now() + SOFT_CLOSE_SECONDS * 2000 : plan.endsAtMs,
       sellerId: pick(this.#sellerIds, index),
       ...(plan.reserveShare !== null && {
         reservePrice: Math.round(lot.estimate * plan.reserveShare).toFixed(2),
@@ -155,7 +158,6 @@ export class AuctionHouse {
     };
     const entry = { lot, listing, plan, bids: [], price, leader: null, endsAtMs: plan.endsAtMs };
     this.#entries.set(itemId, entry);
-    if (plan.earlierBids === 0) await this.#portal.moveEndTime(itemId, plan.endsAtMs);
     return entry;
   }
 
@@ -164,7 +166,7 @@ export class AuctionHouse {
     { bidders, desk }: { readonly bidders: readonly Person[]; readonly desk: BiddingDesk },
   ): Promise<void> {
     const { plan, listing } = entry;
-    if (plan.earlierBids === 0 || bidders.length < 2) return;
+    if (bidders.length < 2) return;
     const untilMs = Math.min(plan.coolsAtMs, Date.now()) - listing.openedAtMs;
     for (let index = 1; index <= plan.earlierBids; index += 1) {
       const share = (index - Math.random() * 0.8) / plan.earlierBids;
@@ -176,7 +178,6 @@ export class AuctionHouse {
       await desk.placeBid({ itemId, userId: bidder.id, amount, style: 'transaction' });
       record(entry, { atMs: listing.openedAtMs + untilMs * share, amount, bidder });
     }
-    await this.#portal.moveEndTime(listing.itemId, plan.endsAtMs);
   }
 }
 
@@ -194,8 +195,9 @@ function toListing(entry: Entry): Listing {
 
 function toOpenAuction({ listing, plan, lot, price, leader, endsAtMs }: Entry): OpenAuction {
   const { itemId, openedAtMs } = listing;
-  const { coolsAtMs } = plan;
-  return { itemId, price, leader, openedAtMs, coolsAtMs, endsAtMs, estimate: lot.estimate };
+  const { quietUntilMs, coolsAtMs } = plan;
+  const { estimate } = lot;
+  return { itemId, price, leader, openedAtMs, quietUntilMs, coolsAtMs, endsAtMs, estimate };
 }
 
 function pick<T>(list: readonly T[], index: number): T {

@@ -30,6 +30,8 @@ export class Bidders {
   readonly #stopping = new AbortController();
   readonly #answers = new Map<number, number>();
   readonly #running = new Set<Promise<void>>();
+  /** Items a simulated bid is under way for: the bidders of a room see each other's hands. */
+  readonly #busy = new Set<number>();
 
   constructor(options: BiddersOptions) {
     this.#options = options;
@@ -65,9 +67,10 @@ export class Bidders {
       await this.#pause(PAUSE_MS);
       const wanted = this.#options.house
         .openAuctions()
-        .filter((auction) => isWanted(auction, Date.now()));
+        .filter((auction) => !this.#busy.has(auction.itemId) && isWanted(auction, Date.now()));
       const auction = wanted[Math.floor(Math.random() * wanted.length)];
-      if (auction !== undefined) await this.#bid(desk, auction);
+      // One failed bid is told and forgotten; this desk goes on.
+      if (auction !== undefined) await this.#bid(desk, auction).catch(this.#options.onFailure);
     }
   }
 
@@ -75,12 +78,17 @@ export class Bidders {
     const others = this.#options.people.filter(({ id }) => id !== auction.leader?.id);
     const bidder = others[Math.floor(Math.random() * others.length)];
     if (bidder === undefined) return;
-    await this.#options.house.placeBid(desk, {
-      itemId: auction.itemId,
-      bidder,
-      amount: raisedBySome(auction.price),
-      style: Math.random() < 0.5 ? 'transaction' : 'autocommit',
-    });
+    this.#busy.add(auction.itemId);
+    try {
+      await this.#options.house.placeBid(desk, {
+        itemId: auction.itemId,
+        bidder,
+        amount: raisedBySome(auction.price),
+        style: Math.random() < 0.5 ? 'transaction' : 'autocommit',
+      });
+    } finally {
+      this.#busy.delete(auction.itemId);
+    }
   }
 
   /** Rejects when the bidders are stopped, which ends whatever waits for it. */
@@ -101,6 +109,7 @@ export class Bidders {
 
 /** Whether somebody would raise the price now: it lags behind what the auction's time so far is worth. */
 export function isWanted(auction: OpenAuction, nowMs: number): boolean {
+  if (nowMs < auction.quietUntilMs) return false;
   if (nowMs >= auction.coolsAtMs || nowMs >= auction.endsAtMs) return false;
   const length = auction.coolsAtMs - auction.openedAtMs;
   const progress = (nowMs - auction.openedAtMs) / length;
@@ -108,9 +117,9 @@ export function isWanted(auction: OpenAuction, nowMs: number): boolean {
   return auction.price < worth;
 }
 
-/** Up to three per cent more, in steps that people would say. */
+/** One or two per cent more, in steps that people would say. */
 function raisedBySome(price: number): number {
-  const step = price < 200 ? 1 : price < 1000 ? 5 : price < 5000 ? 10 : 50;
-  const raised = Math.ceil((price * (1.004 + Math.random() * 0.025)) / step) * step;
+  const step = price < 500 ? 1 : price < 2000 ? 5 : price < 10_000 ? 10 : 50;
+  const raised = Math.ceil((price * (1.003 + Math.random() * 0.014)) / step) * step;
   return Math.max(raised, Math.floor(price) + 1);
 }

@@ -2,6 +2,8 @@
 
 export interface OpeningPlan {
   readonly openedAtMs: number;
+  /** Nobody bids before this: the one that is to be sniped waits for its last seconds. */
+  readonly quietUntilMs: number;
   /** When interest is spent. A bid in the last two minutes before the end moves the end, so bids must stop somewhere. */
   readonly coolsAtMs: number;
   readonly endsAtMs: number;
@@ -16,6 +18,8 @@ export interface OpeningPlan {
 
 interface Staged {
   readonly elapsedS: number;
+  /** Nobody bids for so many seconds from now. */
+  readonly quietForS?: number;
   /** Interest is spent so many seconds from now; negative: it is already. */
   readonly coolsInS: number;
   readonly endsInS: number;
@@ -28,7 +32,15 @@ interface Staged {
 const STAGED: readonly Staged[] = [
   { elapsedS: 240, coolsInS: -30, endsInS: 32, earlierBids: 24, heat: 0.96, reserveShare: 0.7 },
   { elapsedS: 200, coolsInS: 140, endsInS: 150, earlierBids: 14, heat: 0.62, reserveShare: 0.8 },
-  { elapsedS: 180, coolsInS: 21, endsInS: 26, earlierBids: 18, heat: 0.81, reserveShare: null },
+  {
+    elapsedS: 180,
+    quietForS: 14,
+    coolsInS: 20,
+    endsInS: 25,
+    earlierBids: 18,
+    heat: 0.81,
+    reserveShare: null,
+  },
   { elapsedS: 90, coolsInS: 200, endsInS: 215, earlierBids: 8, heat: 0.5, reserveShare: null },
   { elapsedS: 260, coolsInS: -60, endsInS: 54, earlierBids: 12, heat: 0.74, reserveShare: 0.9 },
   { elapsedS: 150, coolsInS: 120, endsInS: 135, earlierBids: 17, heat: 0.66, reserveShare: null },
@@ -52,6 +64,7 @@ export function openingPlan(stage: number | null, nowMs: number): OpeningPlan {
   if (staged !== undefined) {
     return {
       openedAtMs: nowMs - staged.elapsedS * 1000,
+      quietUntilMs: nowMs + (staged.quietForS ?? 0) * 1000,
       coolsAtMs: nowMs + staged.coolsInS * 1000,
       endsAtMs: nowMs + staged.endsInS * 1000,
       startShare: START_SHARE,
@@ -63,6 +76,7 @@ export function openingPlan(stage: number | null, nowMs: number): OpeningPlan {
   const lengthMs = (120 + Math.random() * 150) * 1000;
   return {
     openedAtMs: nowMs,
+    quietUntilMs: nowMs,
     coolsAtMs: nowMs + lengthMs * 0.95,
     endsAtMs: nowMs + lengthMs,
     startShare: START_SHARE,

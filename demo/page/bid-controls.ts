@@ -22,13 +22,16 @@ export class BidControls {
       type: 'number',
       inputmode: 'decimal',
       step: '0.01',
-      min: 0,
-      required: true,
       class: 'amount',
       placeholder: 'Amount',
     });
     this.#submit = html('button', { type: 'submit', class: 'button' }, 'Bid');
-    const form = html('form', { class: 'own-amount' }, this.#amount, this.#submit);
+    const form = html(
+      'form',
+      { class: 'own-amount', novalidate: true },
+      this.#amount,
+      this.#submit,
+    );
     this.element = html('div', { class: 'bid-controls' }, this.#quick, form, this.#note);
     this.#quick.addEventListener('click', () => {
       void this.#bid(raised(this.#price));
@@ -37,6 +40,7 @@ export class BidControls {
       event.preventDefault();
       const amount = this.#amount.valueAsNumber;
       if (Number.isFinite(amount)) void this.#bid(amount);
+      else setText(this.#note, 'Type an amount first.');
     });
   }
 
@@ -57,7 +61,6 @@ export class BidControls {
     setText(this.#quick, `Bid ${money(next)}`);
     this.#quick.setAttribute('aria-label', `Bid ${money(next)} on ${item.title}`);
     this.#amount.setAttribute('aria-label', `Your own amount for ${item.title}`);
-    this.#amount.min = String(item.price);
     for (const control of [this.#quick, this.#amount, this.#submit])
       control.disabled = !item.isOpen;
   }

@@ -17,6 +17,8 @@ import type { ServerMessage } from './wire.ts';
 const TICK_MS = 250;
 const FIGURES_MS = 1000;
 const RETRY_SESSION_MS = 1500;
+/** After going live the page is still being laid out, and replayed bids come late by nature: they measure nothing. */
+const SETTLING_MS = 2000;
 
 class Page {
   readonly #session: Session;
@@ -25,6 +27,7 @@ class Page {
   readonly #meter = new LatencyMeter();
   readonly #rate = new BidRate();
   readonly #isSameMachine = ['localhost', '127.0.0.1', '[::1]'].includes(location.hostname);
+  #settledAtMs = Infinity;
   readonly #live: LiveConnection;
   readonly #grid: AuctionGrid;
   readonly #detail: DetailView;
@@ -92,8 +95,8 @@ class Page {
   }
 
   #countBid(bid: Extract<ServerMessage, { type: 'bid_update' }>, { listing }: Auction): void {
-    if (this.#isSameMachine)
-      this.#meter.arrived(bid.bidId, performance.timeOrigin + performance.now());
+    const isMeasured = this.#isSameMachine && Date.now() > this.#settledAtMs;
+    if (isMeasured) this.#meter.arrived(bid.bidId, performance.timeOrigin + performance.now());
     this.#rate.add(Date.now());
     tick(byId('ticker'), {
       bidder: { id: bid.bidderId, name: bid.bidderName },
@@ -152,6 +155,7 @@ class Page {
 
   #connectionChanged(state: LiveState): void {
     showConnection(state);
+    this.#settledAtMs = state === 'live' ? Date.now() + SETTLING_MS : Infinity;
     if (state === 'reconnecting') this.#meter.restart();
     if (state === 'refused') location.reload(); // the demo was started anew: its users are others
   }

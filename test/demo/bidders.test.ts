@@ -11,6 +11,7 @@ const AUCTION: OpenAuction = {
   price: 300,
   leader: null,
   openedAtMs: 0,
+  quietUntilMs: 0,
   coolsAtMs: 100_000,
   endsAtMs: 110_000,
   estimate: 1000,
@@ -27,6 +28,11 @@ describe('simulated bidders', () => {
   });
 });
 
+test('an auction to be sniped is left alone until its last seconds', () => {
+  const sniped = { ...AUCTION, quietUntilMs: 95_000 };
+  expect([isWanted(sniped, 94_000), isWanted(sniped, 96_000)]).toEqual([false, true]);
+});
+
 describe('the first auctions', () => {
   const now = 1_700_000_000_000;
   const plans = Array.from({ length: 12 }, (_, stage) => openingPlan(stage, now));
@@ -36,8 +42,11 @@ describe('the first auctions', () => {
       ({ coolsAtMs, endsAtMs }) => coolsAtMs < now && endsAtMs < now + 60_000,
     );
     const sniped = plans.filter(
-      ({ coolsAtMs, endsAtMs }) =>
-        coolsAtMs > now && coolsAtMs < endsAtMs && endsAtMs < now + 60_000,
+      ({ quietUntilMs, coolsAtMs, endsAtMs }) =>
+        quietUntilMs > now &&
+        quietUntilMs < coolsAtMs &&
+        coolsAtMs < endsAtMs &&
+        endsAtMs < now + 60_000,
     );
     expect([quiet.length > 0, sniped.length > 0]).toEqual([true, true]);
   });
