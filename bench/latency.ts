@@ -6,7 +6,6 @@
  * since COMMIT was sent (what a bidder's friend beside him would measure) and since it was acknowledged.
  */
 import { fork, type ChildProcess } from 'node:child_process';
-import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { cpus } from 'node:os';
@@ -47,26 +46,31 @@ async function measure(flavour: Flavour): Promise<Result> {
   const stage = await setStage(flavour);
   const gavelcast = await startGavelcast(stage.source, {
     MAX_CONNECTIONS: String(WATCHERS + 10),
-    MAX_CONNECTIONS_PER_USER: '10',
   });
   try {
     const seller = await stage.portal.addUser({ name: 'Sally', role: 'seller' });
     const bidderIds = [];
-    for (let i = 0; i < 20; i++) bidderIds.push(await stage.portal.addUser({ name: `Bidder ${String(i)}` }));
+    for (let i = 0; i < 20; i++)
+      bidderIds.push(await stage.portal.addUser({ name: `Bidder ${String(i)}` }));
     const itemId = await stage.portal.addItem({
       title: 'A clock',
       startingPrice: '10.00',
       endTime: Date.now() + 3_600_000,
       sellerId: seller,
     });
-    process.stderr.write(`${flavour}: ${String(WATCHERS)} watchers, ${String(BIDS)} bids at ${String(RATE)}/s\n`);
+    process.stderr.write(
+      `${flavour}: ${String(WATCHERS)} watchers, ${String(BIDS)} bids at ${String(RATE)}/s\n`,
+    );
     const watchers = child('latency-watchers.ts');
     const tokens = Array.from({ length: WATCHERS }, (_, i) => mintToken(1_000_000 + i));
     watchers.send({ port: gavelcast.port, tokens, itemId, bids: BIDS });
     await message(watchers, 'subscribed');
     const cpuBefore = cpuMsOf(gavelcast.child.pid);
     const startedAt = performance.now();
-    const arrived = message<{ arrivals: number[]; bidIds: number[]; cpuMs: number }>(watchers, 'done');
+    const arrived = message<{ arrivals: number[]; bidIds: number[]; cpuMs: number }>(
+      watchers,
+      'done',
+    );
     const writer = child('latency-writer.ts');
     writer.send({
       ...stage.source,
@@ -82,7 +86,10 @@ async function measure(flavour: Flavour): Promise<Result> {
     const byBid = new Map(commits.map((commit) => [commit.bidId, commit]));
     const since = (instant: 'sentAtMs' | 'acknowledgedAtMs'): Summary =>
       summarise(
-        Float64Array.from(arrivals, (at, i) => at - (byBid.get(bidIds[i] ?? -1)?.[instant] ?? Number.NaN)),
+        Float64Array.from(
+          arrivals,
+          (at, i) => at - (byBid.get(bidIds[i] ?? -1)?.[instant] ?? Number.NaN),
+        ),
       );
     return {
       flavour,
@@ -102,27 +109,49 @@ function child(file: string): ChildProcess {
   return fork(fileURLToPath(new URL(file, import.meta.url)), { serialization: 'advanced' });
 }
 
-async function message<T>(from: ChildProcess, type: string): Promise<T> {
-  for (;;) {
-    const [received] = await once(from, 'message');
-    if (received.type === type) return received;
-  }
+function message<T>(from: ChildProcess, type: string): Promise<T> {
+  return new Promise((resolve, reject) => {
+    from.once('exit', (code) => {
+      reject(new Error(`a child ended with ${String(code)} before it said '${type}'`));
+    });
+    from.on('message', (received: T & { readonly type: string }) => {
+      if (received.type === type) resolve(received);
+    });
+  });
 }
 
 /** User and system time of a process so far, from /proc (ticks of 10 ms). */
 function cpuMsOf(pid: number | undefined): number {
-  const fields = readFileSync(`/proc/${String(pid)}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? [];
+  const fields =
+    readFileSync(`/proc/${String(pid)}/stat`, 'utf8')
+      .split(') ')[1]
+      ?.split(' ') ?? [];
   return (Number(fields[11]) + Number(fields[12])) * 10;
 }
 
-const flavours = options.flavour === undefined ? FLAVOURS : FLAVOURS.filter((f) => f === options.flavour);
+const flavours =
+  options.flavour === undefined ? FLAVOURS : FLAVOURS.filter((f) => f === options.flavour);
 const results: Result[] = [];
 for (const flavour of flavours) results.push(await measure(flavour));
 
 const ms = (value: number): string => value.toFixed(2);
-const rows = [['server', 'since', 'p50 ms', 'p90 ms', 'p99 ms', 'max ms', 'deliveries', 'server CPU', 'generator CPU']];
+const rows = [
+  [
+    'server',
+    'since',
+    'p50 ms',
+    'p90 ms',
+    'p99 ms',
+    'max ms',
+    'deliveries',
+    'server CPU',
+    'generator CPU',
+  ],
+];
 for (const result of results) {
-  const cpu = [result.serverCpuShare, result.generatorCpuShare].map((share) => `${(share * 100).toFixed(0)} %`);
+  const cpu = [result.serverCpuShare, result.generatorCpuShare].map(
+    (share) => `${(share * 100).toFixed(0)} %`,
+  );
   for (const [since, summary] of [
     ['commit sent', result.sinceCommitSentMs],
     ['commit acknowledged', result.sinceCommitAcknowledgedMs],

@@ -110,7 +110,9 @@ describe.each(FLAVOURS)('on %s', (flavour) => {
 
     await stage.portal.moveEndTime(itemId, Date.now() + 3 * SECOND);
     await watcher.next('auction_ending', (m) => m['secondsRemaining'] === 0);
-    expect(watcher.of('auction_ending').slice(before).at(-1)).toMatchObject({ secondsRemaining: 0 });
+    expect(watcher.of('auction_ending').slice(before).at(-1)).toMatchObject({
+      secondsRemaining: 0,
+    });
     expect(watcher.of('auction_ended')).toEqual([]);
 
     await until(async () => (await stage.portal.complete()).length > 0, { what: 'the cron' });
@@ -157,7 +159,8 @@ describe.each(FLAVOURS)('on %s', (flavour) => {
       const total = [...expected.values()].reduce((sum, bids) => sum + bids.length, 0);
       await until(() => client.of('bid_update').length >= total, {
         withinMs: 30_000,
-        what: () => `client ${String(i)}: ${String(client.of('bid_update').length)} of ${String(total)}`,
+        what: () =>
+          `client ${String(i)}: ${String(client.of('bid_update').length)} of ${String(total)}`,
       });
       const seen = new Map<number, string[]>(watched(i).map((id) => [id, []]));
       for (const text of client.texts) {
@@ -211,7 +214,9 @@ describe.each(FLAVOURS)('on %s', (flavour) => {
     clearInterval(sampling);
     expect(counts).toEqual(Array.from({ length: rows }, (_, i) => i + 1));
     const grownMiB = (peak - before) / 2 ** 20;
-    console.log(`100,000 rows on ${flavour}: resident memory grew by ${grownMiB.toFixed(0)} MiB`);
+    process.stdout.write(
+      `100,000 rows on ${flavour}: resident memory grew by ${grownMiB.toFixed(0)} MiB\n`,
+    );
     expect(grownMiB).toBeLessThan(300);
     client.destroy();
   });

@@ -42,8 +42,8 @@ export class AuctionClient {
     socket.on('message', (data: Buffer) => {
       const text = data.toString();
       this.texts.push(text);
-      const message: Received = JSON.parse(text);
-      this.received.push(message);
+      // A message of the server under test: what is wrong with it, the assertions say.
+      this.received.push(JSON.parse(text) as Received);
     });
     socket.on('close', (code) => {
       this.closeCode = code;
