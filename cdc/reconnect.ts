@@ -4,11 +4,12 @@
 import { ERRORS } from '../src/errors.ts';
 import type { ErrorCode } from '../src/errors.ts';
 
-/** Bounds of the backoff, milliseconds. */
-export const BACKOFF_FIRST_MS = 100;
+/** Upper bound of the wait, milliseconds. */
 export const BACKOFF_MAX_MS = 20_000;
+/** Half of the first attempt's limit. */
+const BACKOFF_FIRST_MS = 100;
 /** A connection that lived this long was a good one: the next failure starts counting anew. */
-export const GOOD_CONNECTION_MS = 2_000;
+const GOOD_CONNECTION_MS = 2_000;
 
 /**
  * - `resume`: connect again from the last processed position, the book kept.

@@ -18,7 +18,9 @@ describe.each(FLAVOURS)('%s', (flavour) => {
   let price = 1;
 
   beforeAll(async () => {
-    server = await startDatabase(flavour);
+    // Else a crash takes back what the portal was told is committed, and there is nothing to be right about.
+    const durable = { innodb_flush_log_at_trx_commit: '1', sync_binlog: '1' };
+    server = await startDatabase(flavour, { variables: durable });
   });
   beforeEach(async () => {
     lab = await FeedLab.create(server, 'A');
