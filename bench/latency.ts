@@ -15,7 +15,7 @@ import { parseArgs } from 'node:util';
 import { mintToken } from '../test/support/auction-client.ts';
 import { FLAVOURS, type Flavour } from '../test/support/database-server.ts';
 import { startGavelcast } from '../test/support/gavelcast-process.ts';
-import { setStage } from '../test/support/stage.ts';
+import { setStage, type Stage } from '../test/support/stage.ts';
 import type { Commit } from './latency-writer.ts';
 import { summarise, table, type Summary } from './statistics.ts';
 
@@ -44,20 +44,9 @@ interface Result {
 async function measure(flavour: Flavour): Promise<Result> {
   process.stderr.write(`${flavour}: starting a private server\n`);
   const stage = await setStage(flavour);
-  const gavelcast = await startGavelcast(stage.source, {
-    MAX_CONNECTIONS: String(WATCHERS + 10),
-  });
+  const gavelcast = await startGavelcast(stage.source, { MAX_CONNECTIONS: String(WATCHERS + 10) });
   try {
-    const seller = await stage.portal.addUser({ name: 'Sally', role: 'seller' });
-    const bidderIds = [];
-    for (let i = 0; i < 20; i++)
-      bidderIds.push(await stage.portal.addUser({ name: `Bidder ${String(i)}` }));
-    const itemId = await stage.portal.addItem({
-      title: 'A clock',
-      startingPrice: '10.00',
-      endTime: Date.now() + 3_600_000,
-      sellerId: seller,
-    });
+    const { itemId, bidderIds } = await openAuction(stage);
     process.stderr.write(
       `${flavour}: ${String(WATCHERS)} watchers, ${String(BIDS)} bids at ${String(RATE)}/s\n`,
     );
@@ -67,42 +56,54 @@ async function measure(flavour: Flavour): Promise<Result> {
     await message(watchers, 'subscribed');
     const cpuBefore = cpuMsOf(gavelcast.child.pid);
     const startedAt = performance.now();
-    const arrived = message<{ arrivals: number[]; bidIds: number[]; cpuMs: number }>(
-      watchers,
-      'done',
-    );
+    const arrived = message<Arrivals>(watchers, 'done');
     const writer = child('latency-writer.ts');
-    writer.send({
-      ...stage.source,
-      ...stage.server.admin,
-      itemId,
-      bidderIds,
-      bids: BIDS,
-      bidsPerSecond: RATE,
-    });
+    const { admin } = stage.server;
+    writer.send({ ...stage.source, ...admin, itemId, bidderIds, bids: BIDS, bidsPerSecond: RATE });
     const { commits } = await message<{ commits: Commit[] }>(writer, 'done');
-    const { arrivals, bidIds, cpuMs } = await arrived;
+    const arrivals = await arrived;
     const elapsedMs = performance.now() - startedAt;
-    const byBid = new Map(commits.map((commit) => [commit.bidId, commit]));
-    const since = (instant: 'sentAtMs' | 'acknowledgedAtMs'): Summary =>
-      summarise(
-        Float64Array.from(
-          arrivals,
-          (at, i) => at - (byBid.get(bidIds[i] ?? -1)?.[instant] ?? Number.NaN),
-        ),
-      );
     return {
       flavour,
       version: stage.server.version,
-      sinceCommitSentMs: since('sentAtMs'),
-      sinceCommitAcknowledgedMs: since('acknowledgedAtMs'),
+      sinceCommitSentMs: delays(arrivals, commits, 'sentAtMs'),
+      sinceCommitAcknowledgedMs: delays(arrivals, commits, 'acknowledgedAtMs'),
       serverCpuShare: (cpuMsOf(gavelcast.child.pid) - cpuBefore) / elapsedMs,
-      generatorCpuShare: cpuMs / elapsedMs,
+      generatorCpuShare: arrivals.cpuMs / elapsedMs,
     };
   } finally {
     await gavelcast.stop();
     await stage.stop();
   }
+}
+
+async function openAuction({ portal }: Stage): Promise<{ itemId: number; bidderIds: number[] }> {
+  const sellerId = await portal.addUser({ name: 'Sally', role: 'seller' });
+  const bidderIds: number[] = [];
+  for (let i = 0; i < 20; i++) {
+    bidderIds.push(await portal.addUser({ name: `Bidder ${String(i)}` }));
+  }
+  const endTime = Date.now() + 3_600_000;
+  const item = { title: 'A clock', startingPrice: '10.00', endTime, sellerId };
+  return { itemId: await portal.addItem(item), bidderIds };
+}
+
+interface Arrivals {
+  /** When each frame came, and which bid it told, pairwise. */
+  readonly arrivals: readonly number[];
+  readonly bidIds: readonly number[];
+  readonly cpuMs: number;
+}
+
+function delays(
+  { arrivals, bidIds }: Arrivals,
+  commits: readonly Commit[],
+  instant: 'sentAtMs' | 'acknowledgedAtMs',
+): Summary {
+  const instants = new Map(commits.map((commit) => [commit.bidId, commit[instant]]));
+  return summarise(
+    Float64Array.from(arrivals, (at, i) => at - (instants.get(bidIds[i] ?? -1) ?? Number.NaN)),
+  );
 }
 
 function child(file: string): ChildProcess {

@@ -49,7 +49,7 @@ export async function connectRawWatcher(options: RawWatcherOptions): Promise<Soc
 }
 
 /** A client-to-server text frame with a zero mask, which leaves the payload as it is. */
-export function maskedTextFrame(text: string): Buffer {
+function maskedTextFrame(text: string): Buffer {
   const payload = Buffer.from(text);
   if (payload.length > 125) throw new Error('benchmark messages are short');
   return Buffer.concat([Buffer.from([0x81, 0x80 | payload.length, 0, 0, 0, 0]), payload]);
