@@ -12,9 +12,9 @@ import { itemIdOf } from '../auction/ids.ts';
 /** Items one message may name. */
 export const ITEM_IDS_MAX = 1_000;
 /** Longest `since` that can be an event id of ours. */
-export const SINCE_LENGTH_MAX = 512;
+const SINCE_LENGTH_MAX = 512;
 /** Longest token considered at all. */
-export const TOKEN_LENGTH_MAX = 8_192;
+const TOKEN_LENGTH_MAX = 8_192;
 
 /** PHP's `is_numeric`, narrowed to what a key can be: a positive integer of at most 20 digits (BIGINT UNSIGNED). */
 const NUMERIC_ID = /^[ \t\n\r\v\f]*\+?0*[1-9]\d{0,19}[ \t\n\r\v\f]*$/;
@@ -24,9 +24,7 @@ const BEFORE_DIGITS = /^\+?0*/;
 export const requestedItemIdSchema = z
   .union([z.int().positive(), z.string().regex(NUMERIC_ID)])
   .describe('An item: a positive integer, or its digits as text.')
-  .transform((id) =>
-    itemIdOf(typeof id === 'number' ? id : id.trim().replace(BEFORE_DIGITS, '')),
-  );
+  .transform((id) => itemIdOf(typeof id === 'number' ? id : id.trim().replace(BEFORE_DIGITS, '')));
 
 const sinceSchema = z
   .string()

@@ -5,7 +5,7 @@
  * only to those that asked for protocol v2.
  */
 import type { AuctionView } from '../auction/book.ts';
-import type { ItemId, UserId } from '../auction/ids.ts';
+import type { EventId, ItemId, UserId } from '../auction/ids.ts';
 import { auctionMeetsReserve } from '../auction/reserve.ts';
 import type { Zone } from '../auction/zone.ts';
 import type { ClientAction } from './client-message.ts';
@@ -40,6 +40,8 @@ export interface SubscribedParts {
   readonly auction: AuctionView;
   /** Whether what was missed follows; null when the client gave no `since`. */
   readonly recovered: boolean | null;
+  /** The newest event of all when `auction` was taken, a first position for `since` (v2); undefined: not told. */
+  readonly lastEventId?: EventId | null;
   readonly serverTimeMs: number;
   /** As `EncodingContext.legacyTimesZone`. */
   readonly legacyTimesZone: Zone | null;
@@ -47,7 +49,7 @@ export interface SubscribedParts {
 
 /** `subscribed`, with the state of the item. */
 export function encodeSubscribed(parts: SubscribedParts): string {
-  const { auction, recovered, serverTimeMs, legacyTimesZone } = parts;
+  const { auction, recovered, serverTimeMs, legacyTimesZone, lastEventId } = parts;
   const state = jsonObject([
     ['status', textJson(auction.status)],
     ['currentPrice', moneyJson(auction.currentPrice)],
@@ -62,6 +64,7 @@ export function encodeSubscribed(parts: SubscribedParts): string {
     ['state', state],
     ['serverTime', isoJson(serverTimeMs)],
     ...(recovered === null ? [] : ([['recovered', booleanJson(recovered)]] as const)),
+    ...(lastEventId === undefined ? [] : ([['lastEventId', textJson(lastEventId)]] as const)),
   ]);
 }
 
@@ -101,6 +104,8 @@ export interface HelloParts {
     readonly messageBytes: number;
     readonly messagesPerSecond: number;
   };
+  /** The newest event of all, a first position for `since`; undefined: not told. */
+  readonly lastEventId?: EventId | null;
 }
 
 /** `hello` (v2): the first message on a connection. */
@@ -120,6 +125,9 @@ export function encodeHello(parts: HelloParts): string {
         ['messagesPerSecond', numberJson(messagesPerSecond)],
       ]),
     ],
+    ...(parts.lastEventId === undefined
+      ? []
+      : ([['lastEventId', textJson(parts.lastEventId)]] as const)),
   ]);
 }
 
