@@ -58,6 +58,12 @@ const recovered = z
     'Only where `since` was given. True: exactly what was missed follows. False: `state` is the truth.',
   );
 
+const lastEventId = EventId.nullable()
+  .optional()
+  .describe(
+    'v2: the newest event of all at this moment, a first position for `since`; null: none.',
+  );
+
 const skipped = z
   .int()
   .positive()
@@ -130,6 +136,7 @@ export const ANSWER_SCHEMAS = {
       state: auctionStateSchema,
       serverTime: Instant,
       recovered,
+      lastEventId,
     })
     .describe('The item is watched; it stands like this. Comes before every live event of it.'),
   subscribed_notifications: z
@@ -179,6 +186,7 @@ export const NOTICE_SCHEMAS = {
         messageBytes: z.int().positive().describe('Largest message of a client.'),
         messagesPerSecond: z.int().positive().describe('Messages a client may send, on average.'),
       }),
+      lastEventId,
     })
     .describe('The first message on a connection.'),
   token_expiring: z

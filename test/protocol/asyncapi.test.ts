@@ -2,7 +2,8 @@
  * The published contract: docs/asyncapi.json is what the code says, AsyncAPI's own parser finds no fault in it, every
  * example in it is true, and docs/protocol.md tells people the same.
  */
-import { readdirSync, readFileSync } from 'node:fs';
+import { globSync, readdirSync, readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 import { Parser } from '@asyncapi/parser';
 import { Ajv } from 'ajv';
 import { describe, expect, test } from 'vitest';
@@ -133,6 +134,14 @@ describe('docs/protocol.md', () => {
     const ids = [...text.matchAll(/^- \*\*\[P(\d+)\]\*\* /gm)].map(([, id]) => Number(id));
     expect(ids.length).toBeGreaterThan(20);
     expect(ids).toEqual(ids.map((_, at) => at + 1));
+  });
+
+  test('rules that tests name are there', () => {
+    const named = globSync('test/**/*.test.ts', { cwd: fileURLToPath(ROOT) }).flatMap((file) =>
+      [...readText(file).matchAll(/'[^'\n]*?\[(P\d+)\] /g)].map(([, id = '']) => id),
+    );
+    expect(named.length).toBeGreaterThan(10);
+    for (const id of named) expect(text, id).toContain(`- **[${id}]** `);
   });
 
   test('has every close code, with its reason and what a client does', () => {

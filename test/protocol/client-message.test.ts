@@ -21,7 +21,7 @@ describe('subscribe and unsubscribe', () => {
     ['+3', '3'],
     [9_007_199_254_740_991, '9007199254740991'],
     ['18446744073709551615', '18446744073709551615'],
-  ])('item id %j is %s', (itemId, text) => {
+  ])('[P10] item id %j is %s', (itemId, text) => {
     expect(parse({ action: 'subscribe', itemId })).toEqual(subscribed(text));
     expect(parse({ action: 'unsubscribe', itemId })).toEqual({
       ok: true,
@@ -47,14 +47,14 @@ describe('subscribe and unsubscribe', () => {
     true,
     [1],
     {},
-  ])('item id %j is invalid', (itemId) => {
+  ])('[P10] item id %j is invalid', (itemId) => {
     for (const action of ['subscribe', 'unsubscribe'] as const) {
       const expected = { ok: false, code: 'invalid_item_id', action };
       expect(parse({ action, itemId })).toEqual(expected);
     }
   });
 
-  test('itemIds: in order, each once, all or nothing, bounded', () => {
+  test('[P10] [P11] itemIds: in order, each once, all or nothing, bounded', () => {
     expect(parse({ action: 'subscribe', itemIds: [3, '1', 3] })).toEqual(subscribed('3', '1'));
     const refused = (code: string): object => ({ ok: false, code, action: 'subscribe' });
     for (const itemIds of [[], [1, 'x'], 'x', 1, { 0: 1, length: 1 }]) {
@@ -75,7 +75,7 @@ describe('subscribe and unsubscribe', () => {
     [5, ''],
     [{}, ''],
     ['x'.repeat(513), ''],
-  ])('since %j is %j: given but malformed never recovers', (since, expected) => {
+  ])('[P31] since %j is %j: given but malformed never recovers', (since, expected) => {
     expect(parse({ action: 'subscribe', itemId: 1, since })).toMatchObject({
       message: { since: expected },
     });
@@ -92,7 +92,7 @@ describe('subscribe and unsubscribe', () => {
     });
   });
 
-  test('the mobile app: channel notifications', () => {
+  test('[P16] the mobile app: channel notifications', () => {
     expect(parse({ action: 'subscribe', channel: 'notifications' })).toEqual({
       ok: true,
       message: { action: 'subscribe_notifications' },
@@ -112,7 +112,7 @@ describe('subscribe and unsubscribe', () => {
 
 describe('others', () => {
   test.each([{ action: 'ping' }, { type: 'ping' }, { action: 'ping', itemId: 'x' }])(
-    'ping: %j',
+    '[P17] ping: %j',
     (message) => {
       expect(parse(message)).toEqual({ ok: true, message: { action: 'ping' } });
     },

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { CLOSE_CODES, closeReaction } from '../../src/protocol/close-code.ts';
 
 describe('close codes', () => {
-  test.each(Object.entries(CLOSE_CODES))('%s follows the ranges', (code, entry) => {
+  test.each(Object.entries(CLOSE_CODES))('[P23] %s follows the ranges', (code, entry) => {
     const number = Number(code);
     if (number >= 4500) {
       expect(entry.client).toBe('stop');
@@ -22,7 +22,7 @@ describe('close codes', () => {
     [4599, 'stop'],
     [4999, 'stop'],
     [5000, 'reconnect'],
-  ])('%i, which is not ours: %s', (code, reaction) => {
+  ])('[P23] %i, which is not ours: %s', (code, reaction) => {
     expect(closeReaction(code)).toBe(reaction);
   });
 });

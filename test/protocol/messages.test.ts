@@ -49,20 +49,23 @@ function fieldsOf(json: string): Record<string, unknown> {
 }
 
 describe('old messages', () => {
-  test.each(Object.entries(OLD))('%s keeps names, JSON types, values and order', (name, sample) => {
-    const old = fieldsOf(sample);
-    const ours = fieldsOf(MESSAGES[name] ?? 'null');
-    for (const [field, value] of Object.entries(old)) {
-      if (field === 'eventId') {
-        expect(ours[field]).toBeTypeOf('string');
-      } else {
-        expect(ours[field]).toBe(value);
+  test.each(Object.entries(OLD))(
+    '[P2] %s keeps names, JSON types, values and order',
+    (name, sample) => {
+      const old = fieldsOf(sample);
+      const ours = fieldsOf(MESSAGES[name] ?? 'null');
+      for (const [field, value] of Object.entries(old)) {
+        if (field === 'eventId') {
+          expect(ours[field]).toBeTypeOf('string');
+        } else {
+          expect(ours[field]).toBe(value);
+        }
       }
-    }
-    if (name !== 'error.item_not_found') {
-      expect(Object.keys(ours).slice(0, Object.keys(old).length)).toEqual(Object.keys(old));
-    }
-  });
+      if (name !== 'error.item_not_found') {
+        expect(Object.keys(ours).slice(0, Object.keys(old).length)).toEqual(Object.keys(old));
+      }
+    },
+  );
 
   test('auction_extended with legacy times', () => {
     const wire = encodeEvent(EVENTS['auction_extended'] ?? BID, LEGACY_CONTEXT);
@@ -108,7 +111,7 @@ describe('audience and classes', () => {
     expect(wire?.ephemeral).toBe(name === 'auction_ending');
   });
 
-  test('a seller who wins his own auction is one user', () => {
+  test('[P27] a seller who wins his own auction is one user', () => {
     const wire = encodeEvent({ ...ENDED, sellerId: userIdOf(4) }, CONTEXT);
     expect(wire?.audience.userIds).toEqual(['4']);
   });
@@ -129,7 +132,7 @@ describe('audience and classes', () => {
 });
 
 describe('values', () => {
-  test('amounts keep exactly their digits', () => {
+  test('[P18] amounts keep exactly their digits', () => {
     for (const amount of ['12.50', '0.10', '100', '12345678901234567890.123456789012345678']) {
       const wire = encodeEvent({ ...BID, amount: money(amount) }, CONTEXT);
       expect(wire?.json).toContain(`"bidAmount":${amount},`);
@@ -145,11 +148,11 @@ describe('values', () => {
     [null, 'masked', null],
     ['Bob', 'none', null],
     [null, 'full', null],
-  ] as const)('name %j %s: %j', (name, bidderNames, shown) => {
+  ] as const)('[P21] name %j %s: %j', (name, bidderNames, shown) => {
     expect(shownName(name, bidderNames)).toBe(shown);
   });
 
-  test('winnerName is as secret as bidderName', () => {
+  test('[P21] winnerName is as secret as bidderName', () => {
     const wire = encodeEvent(ENDED, { ...CONTEXT, bidderNames: 'none' });
     expect(fieldsOf(wire?.json ?? '')).toMatchObject({ winnerId: 4, winnerName: null });
   });
@@ -172,7 +175,7 @@ describe('values', () => {
     );
   });
 
-  test('legacy times are those of the database; our own clock stays ISO', () => {
+  test('[P20] legacy times are those of the database; our own clock stays ISO', () => {
     const ending = encodeEvent(EVENTS['auction_ending'] ?? BID, LEGACY_CONTEXT);
     expect(fieldsOf(ending?.json ?? '')).toMatchObject({
       endTime: '2026-02-01 11:34:00',
@@ -180,7 +183,7 @@ describe('values', () => {
     });
   });
 
-  test('the reserve price is in no state, only whether it is met', () => {
+  test('[P21] the reserve price is in no state, only whether it is met', () => {
     const reservePrice = money('987654.32');
     const book = bookWith(LEADER_SCHEMA, { reservePrice, bidCount: 1, leaderId: userIdOf(3) });
     for (const auction of book.values()) {
