@@ -27,7 +27,14 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['test/**/*.test.ts'],
-          exclude: [...EXCLUDE, 'test/**/*.db.test.ts', 'test/**/*.e2e.test.ts', 'test/guards/**'],
+          exclude: [
+            ...EXCLUDE,
+            'test/**/*.db.test.ts',
+            'test/**/*.e2e.test.ts',
+            'test/**/*.deploy.test.ts',
+            'test/**/*.faults.test.ts',
+            'test/guards/**',
+          ],
         },
       },
       {
@@ -40,6 +47,17 @@ export default defineConfig({
       },
       { test: { ...databaseSuite, name: 'db', include: ['test/**/*.db.test.ts'] } },
       { test: { ...databaseSuite, name: 'e2e', include: ['test/**/*.e2e.test.ts'] } },
+      {
+        test: {
+          ...databaseSuite,
+          name: 'faults',
+          include: ['test/**/*.faults.test.ts'],
+          // Times to recover are measured, and every scenario runs two servers' worth of processes.
+          maxWorkers: 1,
+          testTimeout: 240_000,
+        },
+      },
+      { test: { ...databaseSuite, name: 'deploy', include: ['test/**/*.deploy.test.ts'] } },
     ],
   },
 });

@@ -14,12 +14,20 @@ import type { CommandContext, CommonOptions } from './context.ts';
 import { readFeedOptions } from './feed-options.ts';
 import { describeSource } from './describe-source.ts';
 import { exitOnUncaught, watchForInterruption, type Interruption } from './interruption.ts';
+import { connectServiceManager, type ServiceManager } from './service-manager.ts';
+
+/** How long a service manager is kept waiting for a source that cannot be reached, before it is told that we run. */
+const READY_WITHIN_MS = 20_000;
 
 /** Serves until a signal asks it to end. @returns the exit code */
 export async function serve(options: CommonOptions, context: CommandContext): Promise<number> {
   const found = findEnvironment(options, context);
   if (!isEnabled(found.env)) {
     context.stdout.write('gavelcast: WS_ENABLED is false: nothing to serve\n');
+    // Ending without a word would count as a failed start.
+    const manager = connectServiceManager(context.env, { log: null, pid: process.pid });
+    manager.ready('WS_ENABLED is false: nothing to serve');
+    await manager.close();
     return EXIT.ok;
   }
   const loaded = loadOrExplain(found, ['source', 'tokens', 'server'], context);
@@ -46,10 +54,12 @@ export async function serve(options: CommonOptions, context: CommandContext): Pr
     log.warn({ option: name, text: `${name} ${warning}` }, 'config warning');
   }
   const interruption = watchForInterruption({ endsWithOutput: false, flush });
+  const manager = connectServiceManager(context.env, { log, pid: process.pid });
   const application = createApplication({ config, feed: feed.options }, { log, now: context.now });
   try {
-    return await run(application, { config, log, interruption, tell });
+    return await run(application, { config, log, interruption, tell, manager });
   } finally {
+    await manager.close();
     interruption.dispose();
     flush();
   }
@@ -61,16 +71,23 @@ interface Running {
   readonly interruption: Interruption;
   /** Says it to people too, where the log is for machines. */
   readonly tell: (text: string) => void;
+  readonly manager: ServiceManager;
 }
 
 /** Listens first, so that `/healthz` answers while the source is still being looked for. */
 async function run(application: Application, running: Running): Promise<number> {
-  const { config, log, interruption } = running;
+  const { config, log, interruption, manager } = running;
   try {
-    const address = await application.listen();
-    announceAddress(address, config, log);
-    await tailUntilInterrupted(application, running);
+    const url = announceAddress(await application.listen(), config, log);
+    const impatience = setTimeout(() => {
+      manager.ready(`listening on ${url}; the source was not reached yet`);
+    }, READY_WITHIN_MS);
+    await tailUntilInterrupted(application, running).finally(() => {
+      clearTimeout(impatience);
+    });
+    manager.ready(`listening on ${url}`);
     const signal = await interruption.happened;
+    manager.stopping(config.server.drainMs);
     log.info({ signal, text: `${signal}: closing connections and stopping` }, 'stopping');
     await application.stop();
     log.info({ text: 'stopped' }, 'stopped');
@@ -98,13 +115,14 @@ function announceAddress(
   address: { readonly host: string; readonly port: number },
   config: Config,
   log: Log,
-): void {
+): string {
   const host = address.host.includes(':') ? `[${address.host}]` : address.host;
   const url = `ws://${host}:${address.port.toString()}${config.server.path ?? ''}`;
   log.info(
     { version: VERSION, url, text: `gavelcast ${VERSION} listening on ${url}` },
     'listening',
   );
+  return url;
 }
 
 function announceSource(source: SourceInfo, book: BookView, { config, log }: Running): void {

@@ -1,0 +1,31 @@
+// Gavelcast under PM2.
+//
+//   pm2 start ecosystem.config.cjs && pm2 save && pm2 startup
+//
+// One process: PM2's cluster mode would start a tail of the binlog for each instance.
+module.exports = {
+  apps: [
+    {
+      name: 'auction-websocket',
+      script: '/opt/gavelcast/node_modules/gavelcast/bin/gavelcast.js',
+      args: 'serve',
+      interpreter: '/opt/gavelcast/node_modules/.bin/node',
+      // The portal's directory: its .env is read from here.
+      cwd: '/var/www/auction-portal',
+      exec_mode: 'fork',
+      instances: 1,
+      autorestart: true,
+      // 0 is an order (SIGTERM, WS_ENABLED=false), 78 a configuration that no restart mends.
+      stop_exit_codes: [0, 78],
+      exp_backoff_restart_delay: 500,
+      // More than DRAIN_SECONDS, ms. PM2 sends SIGINT, which is as good as SIGTERM.
+      kill_timeout: 30000,
+      watch: false,
+      max_memory_restart: '2G',
+      out_file: '/var/log/auction-websocket.log',
+      error_file: '/var/log/auction-websocket-error.log',
+      // Each line has its time already.
+      time: false,
+    },
+  ],
+};
