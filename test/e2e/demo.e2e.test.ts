@@ -10,7 +10,7 @@ import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 
 import { chromium, type Browser, type Page } from 'playwright-core';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 
 import { programOnPath } from '../support/database-installation.ts';
 import { freePort } from '../support/free-port.ts';
@@ -139,6 +139,10 @@ describe('the demo in a browser', () => {
     wire.cut();
     await endDemo(demo, 'SIGTERM');
     rmSync(demo.directory, { recursive: true, force: true });
+  });
+
+  afterEach(() => {
+    if (demo.child.exitCode !== null) throw new Error(`the demo has ended:\n${demo.output()}`);
   });
 
   test('shows a card for each auction, and goes live', async () => {
