@@ -8,6 +8,7 @@ import { createConnection } from 'mysql2';
 import type { Connection, ConnectionOptions } from 'mysql2';
 import { AppError } from '../src/errors.ts';
 import type { ConnectionSettings } from './binlog-tail.ts';
+import { destroySocket } from './dump-packets.ts';
 import { classifySourceError } from './vendor-errors.ts';
 
 /** One value as the server prints it; null is SQL NULL. */
@@ -85,6 +86,15 @@ export class DatabasePool implements Queryable {
     const session = await Session.open(this.#settings, (closed) => this.#open.delete(closed));
     this.#open.add(session);
     return session;
+  }
+
+  /**
+   * Gives up every connection, lent ones too: their queries fail at once. For when the network is known to have lost the
+   * binlog connection: these went the same way, and each would be waited for until its query timeout.
+   */
+  renew(): void {
+    for (const session of this.#open) session.close();
+    this.#idle.length = 0;
   }
 
   /** Closes every connection at once, lent ones too. Idempotent; `session` and `query` fail from then on. */
@@ -196,7 +206,9 @@ class Session implements DatabaseSession {
   }
 
   close(): void {
-    this.#connection.destroy();
+    this.#isBroken = true;
+    // The driver's own `destroy` would leave a query without an answer, and the socket open while nobody acknowledges.
+    destroySocket(this.#connection);
     this.#onClose(this);
   }
 

@@ -294,6 +294,8 @@ class DatabaseFeed implements Feed {
 
   #noteRetry(failure: AppError, attempt: number): void {
     const lastError = failure.message;
+    this.#pool.renew();
+    this.#clientPool.renew();
     this.#enter({ state: 'connecting', attempt, lastError });
     const level = ERRORS[failure.code].log === 'error' ? 'error' : retryLogLevel(attempt);
     this.#deps.log[level]({ code: failure.code, attempt, text: lastError }, 'source_retry');
