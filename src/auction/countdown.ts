@@ -31,6 +31,12 @@ export class Countdown {
   /** Place in the heap → slot. */
   #heap = new Int32Array(CAPACITY_FIRST);
   #size = 0;
+  readonly #past = new Map<ItemId, number>();
+
+  /** Auctions that were followed to their end (epoch ms) and not disarmed since: past their end, and still active. */
+  get past(): ReadonlyMap<ItemId, number> {
+    return this.#past;
+  }
 
   /** Auctions with a step to come. */
   get size(): number {
@@ -39,7 +45,7 @@ export class Countdown {
 
   /**
    * Follows an auction to its end, from the next step that is not yet past at `nowMs`. The same end again changes
-   * nothing; another end starts anew from the step that fits it; an end that is past disarms.
+   * nothing; another end starts anew from the step that fits it; with an end that is past no step is to come.
    */
   arm(itemId: ItemId, endTimeMs: number, nowMs: number): void {
     const slot = this.#slots.get(itemId);
@@ -48,14 +54,21 @@ export class Countdown {
     }
     const step = COUNTDOWN_STEPS.findIndex((seconds) => endTimeMs - seconds * 1000 >= nowMs);
     if (step === -1 || endTimeMs <= nowMs) {
-      this.disarm(itemId);
+      this.#drop(itemId);
+      this.#past.set(itemId, endTimeMs);
       return;
     }
+    this.#past.delete(itemId);
     this.#place(slot ?? this.#newSlot(itemId), endTimeMs, step);
   }
 
   /** Forgets an auction; harmless where it is not armed. */
   disarm(itemId: ItemId): void {
+    this.#past.delete(itemId);
+    this.#drop(itemId);
+  }
+
+  #drop(itemId: ItemId): void {
     const slot = this.#slots.get(itemId);
     if (slot === undefined) {
       return;
@@ -110,7 +123,8 @@ export class Countdown {
       announced.push({ type: 'EndingAnnounced', eventId, itemId, secondsRemaining, endTimeMs });
     }
     if (step + 1 === COUNTDOWN_STEPS.length) {
-      this.disarm(itemId);
+      this.#drop(itemId);
+      this.#past.set(itemId, endTimeMs);
     } else {
       this.#steps[slot] = step + 1;
       this.#siftDown(0);
