@@ -14,6 +14,12 @@ export interface Interruption {
 }
 
 /**
+ * Ctrl-C under `npm start` reaches us twice: from the terminal, which signals the whole process group, and from npm, which
+ * passes it on. Two within this time are one keystroke.
+ */
+const ONE_KEYSTROKE_MS = 250;
+
+/**
  * Watches for the end of this process. A second signal ends it at once with code 1.
  *
  * @param options.endsWithOutput true: a closed pipe behind stdout counts as a request to end
@@ -29,11 +35,16 @@ export function watchForInterruption(options: {
       resolve(String(controller.signal.reason));
     });
   });
+  const isUnderNpm = process.env['npm_lifecycle_event'] !== undefined && process.stdin.isTTY;
+  let firstAtMs = 0;
   const onSignal = (signal: NodeJS.Signals): void => {
     if (controller.signal.aborted) {
+      const isEcho = isUnderNpm && performance.now() - firstAtMs < ONE_KEYSTROKE_MS;
+      if (isEcho && signal === 'SIGINT') return;
       options.flush();
       process.exit(EXIT.no);
     }
+    firstAtMs = performance.now();
     controller.abort(signal);
   };
   const onOutputError = (error: NodeJS.ErrnoException): void => {
