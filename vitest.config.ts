@@ -4,7 +4,9 @@ import type { TestProjectInlineConfiguration } from 'vitest/config';
 
 type ProjectConfig = NonNullable<TestProjectInlineConfiguration['test']>;
 
-const EXCLUDE = ['**/node_modules/**', '**/dist/**'];
+const FOREIGN = ['**/node_modules/**', '**/dist/**'];
+/** Attacks have a project of their own, whatever else they need. */
+const EXCLUDE = [...FOREIGN, 'test/**/*.security.test.ts'];
 
 /** Each database suite runs a server of its own; more than two at once only make each other slow on small machines. */
 const DATABASE_WORKERS = Math.max(1, Math.min(2, availableParallelism() - 1));
@@ -43,6 +45,14 @@ export default defineConfig({
           include: ['test/guards/**/*.test.ts'],
           exclude: EXCLUDE,
           testTimeout: 60_000,
+        },
+      },
+      {
+        test: {
+          ...databaseSuite,
+          name: 'security',
+          include: ['test/**/*.security.test.ts'],
+          exclude: FOREIGN,
         },
       },
       { test: { ...databaseSuite, name: 'db', include: ['test/**/*.db.test.ts'] } },

@@ -13,10 +13,12 @@ import type { Connection, Identity } from './connection.ts';
 import type { GatewayOptions } from './gateway-options.ts';
 import type { Hub } from './hub.ts';
 import type { Sweeper } from './sweeper.ts';
-import type { TokenRefusal, TokenVerifier } from './token-verifier.ts';
+import type { TokenRefusal, TokenVerdict, TokenVerifier } from './token-verifier.ts';
 
 /** How long a live connection outlasts its token, so that a client can renew it in place. */
 export const EXPIRY_GRACE_MS = 5000;
+/** Timers come late, never early: the door is shut this much before the grace is over. */
+const EXPIRY_MARGIN_MS = 1000;
 /** How long before its token expires a v2 client is told. */
 const EXPIRY_NOTICE_MS = 60_000;
 
@@ -69,6 +71,20 @@ export class Admission {
   /** A token, from the upgrade request or in a message; renews the identity of a live connection. */
   authenticate(connection: Connection, token: string): Promise<void> | undefined {
     const verdict = this.#deps.verify(token);
+    if (!(verdict instanceof Promise)) return this.#judge(connection, verdict);
+    if (connection.stage === 'unauthenticated' && connection.deadlineAtMs === null) {
+      connection.deadlineAtMs = this.#deps.now() + this.#deps.options.authenticateWithinMs;
+      this.#deps.sweeper.deadlineMoved(connection);
+    }
+    return this.#judgeLater(connection, verdict);
+  }
+
+  async #judgeLater(connection: Connection, verdict: Promise<TokenVerdict>): Promise<void> {
+    const judged = await verdict;
+    if (!connection.isClosing()) await this.#judge(connection, judged);
+  }
+
+  #judge(connection: Connection, verdict: TokenVerdict): Promise<void> | undefined {
     if (!verdict.ok) {
       this.#refuse(connection, verdict.reason);
       return undefined;
@@ -92,7 +108,10 @@ export class Admission {
   /** True when the client's token is past its grace; the connection is then being closed. */
   closeIfExpired(connection: Connection): boolean {
     const { identity } = connection;
-    if (identity === null || this.#deps.now() < identity.expiresAtMs + EXPIRY_GRACE_MS)
+    if (
+      identity === null ||
+      this.#deps.now() < identity.expiresAtMs + EXPIRY_GRACE_MS - EXPIRY_MARGIN_MS
+    )
       return false;
     connection.close(4001);
     return true;
@@ -170,7 +189,7 @@ export class Admission {
   #armExpiry(connection: Connection, { expiresAtMs }: Identity): void {
     connection.deadlineAtMs = connection.isV2
       ? expiresAtMs - EXPIRY_NOTICE_MS
-      : expiresAtMs + EXPIRY_GRACE_MS;
+      : expiresAtMs + EXPIRY_GRACE_MS - EXPIRY_MARGIN_MS;
     this.#deps.sweeper.deadlineMoved(connection);
   }
 
@@ -181,12 +200,17 @@ export class Admission {
       connection.isExpiryAnnounced = true;
       connection.send(encodeTokenExpiring(identity.expiresAtMs));
     }
-    connection.deadlineAtMs = identity.expiresAtMs + EXPIRY_GRACE_MS;
+    connection.deadlineAtMs = identity.expiresAtMs + EXPIRY_GRACE_MS - EXPIRY_MARGIN_MS;
     this.#deps.sweeper.deadlineMoved(connection);
   }
 
   #refuse(connection: Connection, reason: TokenRefusal | 'missing' | 'other_user'): void {
     this.#deps.refused(reason);
+    if (reason === 'unavailable') {
+      // Nobody can say whether the token is good; the client comes back in a moment.
+      connection.close(1012);
+      return;
+    }
     connection.send(encodeError({ code: 'unauthorized' }));
     if (reason === 'expired') connection.close(4001);
     else connection.close(4500);

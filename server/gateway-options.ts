@@ -2,6 +2,7 @@
  * The public face of the sockets side: what `main.ts` hands over and what it gets back.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { TokenRules } from '../src/token-rules.ts';
 import type { Zone } from '../src/auction/zone.ts';
 import type { BidderNames } from '../src/protocol/server-message.ts';
 import type { AuctionReads, Clock, FeedState, Log, Publisher } from '../src/ports.ts';
@@ -14,8 +15,8 @@ export interface GatewayOptions {
   readonly port: number;
   /** Only this request path may upgrade (`WS_PATH`); null: any path. */
   readonly path: string | null;
-  /** Secret of HS256 tokens, as text. */
-  readonly jwt: { readonly secret: string };
+  /** What tokens must look like. */
+  readonly jwt: TokenRules;
   /** Silence after which a client is pinged; after two such periods it is closed with 4003. Default 25,000. */
   readonly heartbeatIntervalMs: number;
   /** Time a v2 client has for its `authenticate` message, and a standing lookup to answer. Default 10,000. */
@@ -83,6 +84,12 @@ export interface Gateway extends Required<Publisher> {
   /** Drains: refuses new clients, closes all with 1012, waits `drainMs` at most. Idempotent. */
   stop(): Promise<void>;
   stats(): GatewayStats;
+  /**
+   * Takes other token rules from now on; whoever is connected stays.
+   *
+   * @throws AppError CONFIG_INVALID when a key cannot be used; the old rules stay in force
+   */
+  reload(changed: Pick<GatewayOptions, 'jwt'>): void;
   /** Told at each change of the feed, so that v2 clients learn of a lost or stale one (`degraded`, `restored`). */
   feedChanged(state: FeedState): void;
 }

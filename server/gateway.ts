@@ -19,7 +19,7 @@ import { Inbox } from './inbox.ts';
 import { bind } from './listener.ts';
 import { RateBucket, type RateLimits } from './rate-bucket.ts';
 import { Sweeper } from './sweeper.ts';
-import { createTokenVerifier } from './token-verifier.ts';
+import { createTokenVerifier, type TokenVerifier } from './token-verifier.ts';
 import { TurnBatch } from './turn-batch.ts';
 import { createUpgrade, isWebSocketRequest } from './upgrade.ts';
 
@@ -58,6 +58,7 @@ class HttpGateway implements Gateway {
     slowClientsClosed: 0,
     heartbeatsLost: 0,
   };
+  #verify: TokenVerifier;
   #isDraining = false;
   #stopped: Promise<void> | null = null;
   #allGone: (() => void) | null = null;
@@ -67,6 +68,7 @@ class HttpGateway implements Gateway {
     this.#deps = deps;
     const { log, now, reads } = deps;
     const serverTimeMs = (): number => this.#serverTimeMs();
+    this.#verify = this.#createVerifier(options.jwt);
     this.#rate = { perSecond: options.messagesPerSecondMax, burst: options.messageBurstMax };
     this.#notice = new FeedNotice({ reads, now, hub: this.#hub });
     this.#sweeper = this.#createSweeper();
@@ -78,7 +80,7 @@ class HttpGateway implements Gateway {
       serverTimeMs,
       hub: this.#hub,
       sweeper: this.#sweeper,
-      verify: createTokenVerifier(options.jwt.secret, now),
+      verify: (token) => this.#verify(token),
       refused: (reason) => {
         this.#counts.authenticationsFailed += 1;
         log.debug({ reason }, 'token refused');
@@ -150,6 +152,10 @@ class HttpGateway implements Gateway {
     };
   }
 
+  reload({ jwt }: Pick<GatewayOptions, 'jwt'>): void {
+    this.#verify = this.#createVerifier(jwt);
+  }
+
   stop(): Promise<void> {
     this.#stopped ??= this.#drain();
     return this.#stopped;
@@ -157,6 +163,14 @@ class HttpGateway implements Gateway {
 
   #serverTimeMs(): number {
     return Math.round(this.#deps.now() + this.#deps.clockOffsetMs());
+  }
+
+  #createVerifier(jwt: GatewayOptions['jwt']): TokenVerifier {
+    const { log, now } = this.#deps;
+    const keysFailed = (error: unknown): void => {
+      log.warn({ err: error }, 'key set unavailable');
+    };
+    return createTokenVerifier(jwt, { now, keysFailed });
   }
 
   #createSweeper(): Sweeper<Connection> {

@@ -2,14 +2,10 @@
  * Rules that concern more than the text of one option: secrets that are no secrets, options that cancel each other,
  * names that look like a slip of the finger.
  */
-import {
-  EXAMPLE_JWT_SECRET,
-  isOptionName,
-  JWT_SECRET_BYTES_MIN,
-  OPTIONS,
-  type Settings,
-} from './config-options.ts';
+import { isOptionName, OPTIONS, type Settings } from './config-options.ts';
 import type { ConfigProblem, ConfigWarning, Environment } from './config-problem.ts';
+import { EXAMPLE_JWT_SECRET, JWT_SECRET_BYTES_MIN } from './config-token-options.ts';
+import { parseTokenKeys } from './token-rules.ts';
 
 /** Adds what is wrong with `JWT_SECRET`: a problem, or a warning where the operator allows a weak one. */
 export function judgeSecret(
@@ -19,6 +15,9 @@ export function judgeSecret(
 ): void {
   const name = 'JWT_SECRET';
   const secret = settings.JWT_SECRET;
+  // Tokens of another issuer alone: the portal's secret is not needed.
+  const hasOtherKeys = settings.JWT_KEYS !== null || settings.JWKS_URL !== null;
+  if (secret === '' && hasOtherKeys) return;
   const weakness = weaknessOf(secret);
   if (weakness === null) return;
   const isShort = secret !== '' && secret !== EXAMPLE_JWT_SECRET;
@@ -38,6 +37,23 @@ function weaknessOf(secret: string): string | null {
   const bytes = new TextEncoder().encode(secret).length;
   const least = JWT_SECRET_BYTES_MIN.toString();
   return bytes < JWT_SECRET_BYTES_MIN ? `has fewer than ${least} bytes` : null;
+}
+
+/** Adds what is wrong with the secrets in `JWT_KEYS`: shorter than the output of their own algorithm (RFC 7518, 3.2). */
+export function judgeKeys(settings: Settings, problems: ConfigProblem[]): void {
+  if (settings.JWT_KEYS === null || isDevelopment(settings)) return;
+  for (const [at, key] of (parseTokenKeys(settings.JWT_KEYS) ?? []).entries()) {
+    if (!('secret' in key)) continue;
+    const bytesMin = Number(key.algorithm.slice(2)) / 8;
+    const isShort = new TextEncoder().encode(key.secret).length < bytesMin;
+    const problem =
+      key.secret === EXAMPLE_JWT_SECRET
+        ? 'is the one from the example file'
+        : `has fewer than ${bytesMin.toString()} bytes`;
+    if (!isShort && key.secret !== EXAMPLE_JWT_SECRET) continue;
+    const fix = 'leave it out, and change what signs with it; APP_ENV=development takes any';
+    problems.push({ name: 'JWT_KEYS', problem: `key ${(at + 1).toString()} ${problem}`, fix });
+  }
 }
 
 /** Warns of an empty database password outside development. */

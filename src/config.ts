@@ -7,12 +7,14 @@ import type { ConfigProblem, ConfigWarning, Environment } from './config-problem
 import {
   conflicts,
   isDevelopment,
+  judgeKeys,
   judgePassword,
   judgeSecret,
   misspellings,
   sourcePassword,
 } from './config-rules.ts';
 import type { Option } from './option.ts';
+import { parseTokenKeys, type TokenKey, type TokenRules } from './token-rules.ts';
 
 /** How to reach the source. */
 export interface SourceConfig {
@@ -34,9 +36,11 @@ export interface SourceConfig {
   readonly nameCacheSize: number;
 }
 
-/** What tokens are signed with. */
+/** What tokens must look like. */
 export interface TokenConfig {
+  /** The PHP API's own secret: what `token` mints with. */
   readonly secret: string;
+  readonly rules: TokenRules;
   readonly isDevelopment: boolean;
 }
 
@@ -107,7 +111,10 @@ export function loadConfig(
   const problems: ConfigProblem[] = [];
   const settings = parseSettings(env, parts, problems);
   const warnings = [...misspellings(env), ...conflicts(settings)];
-  if (parts.includes('tokens')) judgeSecret(settings, problems, warnings);
+  if (parts.includes('tokens')) {
+    judgeSecret(settings, problems, warnings);
+    judgeKeys(settings, problems);
+  }
   if (problems.length > 0) return { ok: false, problems };
   if (parts.includes('source')) judgePassword(settings, warnings);
   return {
@@ -205,7 +212,11 @@ function assemble(settings: Settings): Config {
       queueBytes: settings.QUEUE_BYTES,
       nameCacheSize: settings.NAME_CACHE_SIZE,
     },
-    tokens: { secret: settings.JWT_SECRET, isDevelopment: isDevelopment(settings) },
+    tokens: {
+      secret: settings.JWT_SECRET,
+      rules: tokenRules(settings),
+      isDevelopment: isDevelopment(settings),
+    },
     server: {
       host: settings.WS_HOST,
       port: settings.WS_PORT,
@@ -220,6 +231,25 @@ function assemble(settings: Settings): Config {
     },
     messages: { bidderNames: settings.BIDDER_NAMES, legacyTimes: settings.LEGACY_TIMES },
     log: { level: settings.LOG_LEVEL, format: settings.LOG_FORMAT },
+  };
+}
+
+/** `JWT_SECRET` comes first; an empty one (development) counts only where there is no other key. */
+function tokenRules(settings: Settings): TokenRules {
+  const further = settings.JWT_KEYS === null ? [] : (parseTokenKeys(settings.JWT_KEYS) ?? []);
+  const portal: TokenKey = { algorithm: 'HS256', kid: null, secret: settings.JWT_SECRET };
+  const isAlone = further.length === 0 && settings.JWKS_URL === null;
+  return {
+    keys: settings.JWT_SECRET !== '' || isAlone ? [portal, ...further] : further,
+    remote:
+      settings.JWKS_URL === null
+        ? null
+        : { url: settings.JWKS_URL, algorithm: settings.JWKS_ALGORITHM },
+    issuer: settings.JWT_ISSUER,
+    audience: settings.JWT_AUDIENCE,
+    toleranceMs: settings.JWT_CLOCK_TOLERANCE_SECONDS * 1000,
+    userClaim: settings.JWT_USER_CLAIM,
+    lifetimeMaxMs: settings.JWT_LIFETIME_MAX_DAYS * 86_400_000,
   };
 }
 

@@ -1,25 +1,12 @@
 import { describe, expect, test } from 'vitest';
 
 import type { OptionName } from '../src/config-options.ts';
-import { loadConfig, type Config } from '../src/config.ts';
-import { configOf, LEAST, SECRET } from './config-builder.ts';
+import { loadConfig } from '../src/config.ts';
+import { configOf, LEAST } from './config-builder.ts';
+import { BOOLEAN_BAD, truths, type OptionRow } from './option-row.ts';
+import { TOKEN_ROWS } from './token-option-rows.ts';
 
-/** For each option: where it ends up, its default there, texts with their values, and texts that are refused. */
-interface Row {
-  readonly of: (config: Config) => unknown;
-  readonly absent: unknown;
-  readonly good: readonly (readonly [text: string, value: unknown])[];
-  readonly bad: readonly string[];
-}
-
-const BOOLEAN_BAD = ['maybe', '2', 'yess', '-1'];
-const truths = (value: boolean): [string, boolean][] =>
-  (value ? ['1', 'true', 'TRUE', 'on', 'yes'] : ['0', 'false', 'off', 'No']).map((text) => [
-    text,
-    value,
-  ]);
-
-const TABLE: Readonly<Record<Exclude<OptionName, 'JWT_EXPIRES_IN'>, Row>> = {
+const TABLE: Readonly<Record<Exclude<OptionName, 'JWT_EXPIRES_IN'>, OptionRow>> = {
   DB_HOST: {
     of: (c) => c.source.host,
     absent: '127.0.0.1',
@@ -133,32 +120,7 @@ const TABLE: Readonly<Record<Exclude<OptionName, 'JWT_EXPIRES_IN'>, Row>> = {
     ],
     bad: ['99', '10000001'],
   },
-  APP_ENV: {
-    of: (c) => c.tokens.isDevelopment,
-    absent: false,
-    good: [
-      ['development', true],
-      ['production', false],
-      ['Development', false],
-      ['staging', false],
-    ],
-    bad: [],
-  },
-  JWT_SECRET: {
-    of: (c) => c.tokens.secret,
-    absent: SECRET,
-    good: [[`${SECRET} `, `${SECRET} `]],
-    bad: ['short'],
-  },
-  ALLOW_WEAK_JWT_SECRET: {
-    of: () => null,
-    absent: null,
-    good: [
-      ['1', null],
-      ['0', null],
-    ],
-    bad: BOOLEAN_BAD,
-  },
+  ...TOKEN_ROWS,
   WS_HOST: {
     of: (c) => c.server.host,
     absent: '0.0.0.0',
@@ -320,4 +282,15 @@ test('one fault in every option that can have one gives one line for each', () =
   const names = result.ok ? [] : result.problems.map(({ name }) => name).sort();
   expect(names).toEqual(faults.map(([name]) => name).sort());
   expect(names.length).toBeGreaterThan(25);
+});
+
+test('JWKS_ALGORITHM goes with JWKS_URL', () => {
+  const { rules } = configOf({ JWKS_URL: 'https://a.example/', JWKS_ALGORITHM: 'EdDSA' }).tokens;
+  expect(rules.remote).toEqual({ url: 'https://a.example/', algorithm: 'EdDSA' });
+});
+
+test('JWT_SECRET may be empty only where there are other keys, and is then no key', () => {
+  const env = { JWT_SECRET: '', JWKS_URL: 'https://a.example/' };
+  expect(configOf(env).tokens.rules.keys).toEqual([]);
+  expect(loadConfig({ ...LEAST, JWT_SECRET: '' }).ok).toBe(false);
 });

@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 
-import { EXAMPLE_JWT_SECRET, OPTIONS } from '../src/config-options.ts';
+import { OPTIONS } from '../src/config-options.ts';
+import { EXAMPLE_JWT_SECRET } from '../src/config-token-options.ts';
 import { isEnabled, loadConfig, type ConfigResult } from '../src/config.ts';
 import type { Environment } from '../src/config-problem.ts';
 import { problemText } from '../src/config-problem.ts';
@@ -164,8 +165,8 @@ describe('secrets', () => {
   const without = (result: ConfigResult): string =>
     JSON.stringify(result.ok ? [result.warnings, result.effective] : result.problems);
 
-  test('there are three of them', () => {
-    expect(secrets).toEqual(['DB_PASSWORD', 'SOURCE_PASSWORD', 'JWT_SECRET']);
+  test('there are four of them', () => {
+    expect(secrets).toEqual(['DB_PASSWORD', 'SOURCE_PASSWORD', 'JWT_SECRET', 'JWT_KEYS']);
   });
 
   test('no warning, problem or listing repeats one, whatever else is in the environment', () => {
@@ -191,6 +192,7 @@ describe('secrets', () => {
       { name: 'DB_PASSWORD', shown: '(set)', isDefault: false },
       { name: 'SOURCE_PASSWORD', shown: '', isDefault: true },
       { name: 'JWT_SECRET', shown: '(set)', isDefault: false },
+      { name: 'JWT_KEYS', shown: '', isDefault: true },
     ]);
   });
 

@@ -46,6 +46,12 @@ export interface Application {
    */
   tail(): Promise<SourceInfo>;
   stats(): GatewayStats;
+  /**
+   * Takes what may change while clients are connected: the token rules. Nobody is dropped.
+   *
+   * @throws AppError CONFIG_INVALID; nothing has changed then
+   */
+  reload(config: ApplicationOptions['config']): void;
   /** Drains the gateway, then stops the feed. Idempotent; bounded by `DRAIN_SECONDS` and some seconds. */
   stop(): Promise<void>;
 }
@@ -78,6 +84,9 @@ export function createApplication(options: ApplicationOptions, deps: Application
       return source;
     },
     stats: () => gateway.stats(),
+    reload: (config) => {
+      gateway.reload({ jwt: config.tokens.rules });
+    },
     stop: () => (stopping ??= stop()),
   };
 }
@@ -88,7 +97,7 @@ function gatewayOptions(options: ApplicationOptions, zone: Zone): GatewayOptions
     host: server.host,
     port: server.port,
     path: server.path,
-    jwt: { secret: tokens.secret },
+    jwt: tokens.rules,
     heartbeatIntervalMs: server.heartbeatMs,
     authenticateWithinMs: AUTHENTICATE_WITHIN_MS,
     handshakeWithinMs: HANDSHAKE_WITHIN_MS,

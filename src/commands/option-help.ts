@@ -4,7 +4,7 @@
 import { OPTIONS } from '../config-options.ts';
 import { SECTIONS, type Option } from '../option.ts';
 
-const INDENT = 24;
+const INDENT = 32;
 const WIDTH = 96;
 
 /** Every variable with its default and what it does, by section. */
@@ -16,8 +16,8 @@ export function variablesHelp(): string {
   });
   const intro = [
     'Configuration: environment variables, or NAME=value lines of the env file (default .env here).',
-    'The environment wins. NAME_FILE names a file with the value of DB_PASSWORD, SOURCE_PASSWORD',
-    'or JWT_SECRET.',
+    'The environment wins. NAME_FILE names a file with the value of DB_PASSWORD, SOURCE_PASSWORD,',
+    'JWT_SECRET or JWT_KEYS.',
   ].join('\n');
   return [intro, ...sections].join('\n\n');
 }

@@ -144,7 +144,7 @@ function addToken(program: Command, context: CommandContext, finish: Finish): vo
     )
     .action(async (options: TokenOptions) => {
       const { token } = await import('./token.ts');
-      finish(token(options, context));
+      finish(await token(options, context));
     });
 }
 

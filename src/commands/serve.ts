@@ -13,6 +13,8 @@ import { EXIT, explain, findEnvironment, loadOrExplain } from './context.ts';
 import type { CommandContext, CommonOptions } from './context.ts';
 import { readFeedOptions } from './feed-options.ts';
 import { describeSource } from './describe-source.ts';
+import { tokenProblems } from './gateway-files.ts';
+import { reloadOnHangup } from './reload.ts';
 import { exitOnUncaught, watchForInterruption, type Interruption } from './interruption.ts';
 import { connectServiceManager, type ServiceManager } from './service-manager.ts';
 
@@ -34,8 +36,9 @@ export async function serve(options: CommonOptions, context: CommandContext): Pr
   if (loaded === null) return EXIT.config;
   const { config, warnings } = loaded;
   const feed = readFeedOptions(config.source, context.cwd);
-  if (!feed.ok) {
-    explain(feed.problems, context);
+  const problems = [...(feed.ok ? [] : feed.problems), ...tokenProblems(config.tokens.rules)];
+  if (!feed.ok || problems.length > 0) {
+    explain(problems, context);
     return EXIT.config;
   }
   const { log, isPretty, flush } = createLog(config.log, {
@@ -56,10 +59,12 @@ export async function serve(options: CommonOptions, context: CommandContext): Pr
   const interruption = watchForInterruption({ endsWithOutput: false, flush });
   const manager = connectServiceManager(context.env, { log, pid: process.pid });
   const application = createApplication({ config, feed: feed.options }, { log, now: context.now });
+  const stopReloading = reloadOnHangup({ application, log, options, context });
   try {
     return await run(application, { config, log, interruption, tell, manager });
   } finally {
     await manager.close();
+    stopReloading();
     interruption.dispose();
     flush();
   }

@@ -11,7 +11,9 @@ import {
   type TokenRefusal,
 } from '../../server/token-verifier.ts';
 import { duration } from './lifetime.ts';
-import { EXIT, findEnvironment, loadOrExplain, warn } from './context.ts';
+import { EXIT, explain, findEnvironment, loadOrExplain, warn } from './context.ts';
+import { tokenProblems } from './gateway-files.ts';
+import type { TokenRules } from '../token-rules.ts';
 import type { CommandContext, CommonOptions } from './context.ts';
 
 export interface TokenOptions extends CommonOptions {
@@ -24,7 +26,7 @@ export interface TokenOptions extends CommonOptions {
 }
 
 /** Prints a token and nothing else on stdout; or the verdict on one: exit 0 accepted, 1 refused. */
-export function token(options: TokenOptions, context: CommandContext): number {
+export async function token(options: TokenOptions, context: CommandContext): Promise<number> {
   if ((options.user === undefined) === (options.check === undefined)) {
     context.stderr.write('gavelcast token: give either --user ID or --check TOKEN\n');
     return EXIT.usage;
@@ -32,8 +34,13 @@ export function token(options: TokenOptions, context: CommandContext): number {
   const loaded = loadOrExplain(findEnvironment(options, context), ['tokens'], context);
   if (loaded === null) return EXIT.config;
   warn(loaded.warnings, context);
-  const { secret, isDevelopment } = loaded.config.tokens;
-  if (options.check !== undefined) return check(options.check, secret, context);
+  const { secret, rules, isDevelopment } = loaded.config.tokens;
+  if (options.check !== undefined) {
+    const problems = tokenProblems(rules);
+    if (problems.length === 0) return check(options.check, rules, context);
+    explain(problems, context);
+    return EXIT.config;
+  }
   if (options.user === undefined) return EXIT.usage;
   if (!isDevelopment) {
     const advice = 'whoever holds this token is that user until it expires';
@@ -64,29 +71,35 @@ export function mintToken(
   });
 }
 
-function check(text: string, secret: string, context: CommandContext): number {
+async function check(text: string, rules: TokenRules, context: CommandContext): Promise<number> {
   const given = text.trim().replace(/^Bearer\s+/i, '');
-  const verdict = createTokenVerifier(secret, context.now)(given);
+  const verdict = await createTokenVerifier(rules, { now: context.now })(given);
   if (verdict.ok) {
     const left = duration(verdict.expiresAtMs - context.now());
     const until = new Date(verdict.expiresAtMs).toISOString();
     context.stdout.write(`accepted: user ${verdict.userId}, expires in ${left} (${until})\n`);
     return EXIT.ok;
   }
-  context.stdout.write(`refused: ${explainRefusal(given, verdict.reason, context.now())}\n`);
+  context.stdout.write(
+    `refused: ${explainRefusal(given, verdict.reason, { rules, nowMs: context.now() })}\n`,
+  );
   return EXIT.no;
 }
 
 /** The reason in words, with what the token says of itself. The decision is the verifier's alone. */
-function explainRefusal(text: string, reason: TokenRefusal, nowMs: number): string {
+function explainRefusal(
+  text: string,
+  reason: TokenRefusal,
+  { rules, nowMs }: { readonly rules: TokenRules; readonly nowMs: number },
+): string {
   const claims = claimsOf(text);
   switch (reason) {
     case 'too_long':
       return `it has ${Buffer.byteLength(text).toString()} bytes; ${TOKEN_BYTES_MAX.toString()} are allowed`;
     case 'signature':
-      return explainSignature(text, claims);
+      return explainSignature(text, claims, rules);
     case 'not_active':
-      return `it is not valid before ${timeOf(claims['nbf'])} (nbf)`;
+      return `it is not valid before ${timeOf(claims['nbf'] ?? claims['iat'])} (nbf, iat)`;
     case 'refresh':
       return 'it is a refresh token (type "refresh"): an access token is needed';
     case 'expiry_missing':
@@ -94,29 +107,51 @@ function explainRefusal(text: string, reason: TokenRefusal, nowMs: number): stri
         ? 'it has no expiry (exp)'
         : 'its expiry (exp) is not a number';
     case 'user_missing':
-      return claims['userId'] === undefined
-        ? 'it has no userId claim'
-        : 'its userId claim is not a positive integer';
+      return claims[rules.userClaim] === undefined
+        ? `it has no ${rules.userClaim} claim`
+        : `its ${rules.userClaim} claim is not a positive integer`;
+    case 'issuer':
+      return `it was not issued (iss) by ${rules.issuer ?? ''}, JWT_ISSUER`;
+    case 'audience':
+      return `it is not meant (aud) for ${rules.audience ?? ''}, JWT_AUDIENCE`;
+    case 'expiry_far':
+      return `it expires (exp) only on ${timeOf(claims['exp'])}: later than JWT_LIFETIME_MAX_DAYS allows`;
+    case 'unavailable':
+      return 'it cannot be judged: the key set at JWKS_URL cannot be fetched';
     case 'expired':
       return `it expired ${since(claims['exp'], nowMs)} ago (${timeOf(claims['exp'])})`;
   }
 }
 
-function explainSignature(text: string, claims: Readonly<Record<string, unknown>>): string {
+function explainSignature(
+  text: string,
+  claims: Readonly<Record<string, unknown>>,
+  rules: TokenRules,
+): string {
   const header = partOf(text, 0);
   if (header === null || text.split('.').length !== 3)
     return 'it is not a JWT (three parts, base64url)';
   const algorithm = header['alg'];
-  if (algorithm !== 'HS256') {
+  const accepted = acceptedAlgorithms(rules);
+  if (typeof algorithm !== 'string' || !accepted.includes(algorithm)) {
     const named = typeof algorithm === 'string' ? `"${algorithm.slice(0, 20)}"` : 'none';
-    return `its algorithm is ${named}; only HS256 is accepted`;
+    return `its algorithm is ${named}; only ${accepted.join(', ')} is accepted`;
   }
   if ('crit' in header)
     return 'its header names critical extensions (crit), which are not supported';
   if (claims['type'] === 'refresh') {
     return 'it is a refresh token (type "refresh", signed with the refresh secret): an access token is needed';
   }
-  return 'it was signed with another secret than our JWT_SECRET, or changed after signing';
+  const keys =
+    rules.keys.length === 1 && rules.remote === null
+      ? 'secret than our JWT_SECRET'
+      : 'key than ours';
+  return `it was signed with another ${keys}, or changed after signing`;
+}
+
+function acceptedAlgorithms({ keys, remote }: TokenRules): readonly string[] {
+  const all = keys.map(({ algorithm }): string => algorithm);
+  return [...new Set(remote === null ? all : [...all, remote.algorithm])];
 }
 
 function claimsOf(text: string): Readonly<Record<string, unknown>> {

@@ -1,13 +1,26 @@
 import { createHmac, generateKeyPairSync } from 'node:crypto';
 import jwt from 'jsonwebtoken';
 import { describe, expect, test } from 'vitest';
-import { createTokenVerifier, TOKEN_BYTES_MAX } from '../../server/token-verifier.ts';
+import {
+  createTokenVerifier,
+  TOKEN_BYTES_MAX,
+  type TokenVerdict,
+} from '../../server/token-verifier.ts';
+import { portalTokenRules } from '../../src/token-rules.ts';
 
 const SECRET = 'a-secret-of-the-portal-that-is-long-enough';
 const NOW_MS = 1_769_940_000_000;
 const NOW_S = NOW_MS / 1000;
-const verify = createTokenVerifier(SECRET, () => NOW_MS);
+const judge = createTokenVerifier(portalTokenRules(SECRET), { now: () => NOW_MS });
+
 const GOOD = { userId: 42, email: 'a@example.org', iat: NOW_S - 10, exp: NOW_S + 3600 };
+
+/** The portal's own tokens are judged at once. */
+function verify(token: string): TokenVerdict {
+  const verdict = judge(token);
+  if (verdict instanceof Promise) throw new Error('judged later');
+  return verdict;
+}
 
 function sign(claims: object, secret: jwt.Secret = SECRET, options: jwt.SignOptions = {}): string {
   return jwt.sign(claims, secret, options);

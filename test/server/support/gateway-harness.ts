@@ -9,6 +9,7 @@ import type { Gateway, GatewayOptions } from '../../../server/gateway-options.ts
 import type { DomainEvent } from '../../../src/auction/domain-event.ts';
 import type { UserId } from '../../../src/auction/ids.ts';
 import type { Log } from '../../../src/ports.ts';
+import { portalTokenRules } from '../../../src/token-rules.ts';
 import { until } from '../../support/until.ts';
 import { MemoryReads } from './memory-reads.ts';
 
@@ -18,7 +19,7 @@ export const OPTIONS: GatewayOptions = {
   host: '127.0.0.1',
   port: 0,
   path: null,
-  jwt: { secret: SECRET },
+  jwt: portalTokenRules(SECRET),
   heartbeatIntervalMs: 25_000,
   authenticateWithinMs: 10_000,
   handshakeWithinMs: 10_000,
