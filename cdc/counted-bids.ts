@@ -15,7 +15,6 @@ import { COUNTED_BIDS_MAX } from './item-reader.ts';
 import { compareBinlogPositions } from './source-position.ts';
 import type { BinlogPosition } from './source-position.ts';
 import { binlogEnd } from './source-status.ts';
-import type { TailedTransaction } from './tailed-transaction.ts';
 
 /** One entry's bids, as far as they are known to be in its count. */
 interface Counted {
@@ -66,12 +65,20 @@ export class CountedBids {
     yield changes.slice(from);
   }
 
-  /** The stream has delivered this transaction. */
-  passed(tailed: TailedTransaction): void {
-    if (this.#entries.size === 0) return;
-    const { binlog } = tailed.end();
+  /** True for an entry that is ahead of the stream still: what it says is to come. */
+  isAhead(itemId: ItemId): boolean {
+    return this.#entries.has(itemId);
+  }
+
+  /** Entries that are ahead of the stream. */
+  get size(): number {
+    return this.#entries.size;
+  }
+
+  /** The stream has delivered everything up to here. */
+  passed(at: BinlogPosition): void {
     for (const [itemId, { until }] of this.#entries) {
-      if (compareBinlogPositions(until, binlog) > 0) continue;
+      if (compareBinlogPositions(until, at) > 0) continue;
       this.#entries.delete(itemId);
       const auction = this.#book.get(itemId);
       if (auction !== undefined) auction.countedBids = null;

@@ -8,6 +8,7 @@ import type { Pipeline } from './pipeline.ts';
 import type { OpenSnapshot } from './snapshot.ts';
 import { compareBinlogPositions } from './source-position.ts';
 import type { SourcePosition } from './source-position.ts';
+import type { StreamProgress } from './stream-progress.ts';
 import type { TailedTransaction } from './tailed-transaction.ts';
 
 /** How a new book joins the stream. */
@@ -29,6 +30,8 @@ export interface StreamRun {
   readonly onBook: (book: Book) => Pipeline;
   /** The pipeline to go on with where no book joins. */
   readonly pipeline: Pipeline | null;
+  /** Told when nothing is left to be handed on. */
+  readonly progress: StreamProgress;
   /** The stream is live: packets flow, the book is exact. */
   readonly onLive: () => void;
   /** Everything up to the end of this transaction was handed on (or is in the book). */
@@ -53,6 +56,7 @@ export async function runStream(run: StreamRun): Promise<'ended' | 'schema-chang
     throw error;
   } finally {
     controller.abort();
+    run.progress.ended();
     await source.close();
   }
 }
@@ -74,7 +78,9 @@ async function follow(
   if (pipeline === null) throw new Error('a stream without a book');
   run.onLive();
   for (;;) {
+    run.progress.idle(() => run.tail.seen);
     const tailed = carried ?? (await source.next());
+    run.progress.busy();
     carried = null;
     if (tailed === null) return 'ended';
     await pipeline.process(tailed, signal);

@@ -7,6 +7,9 @@ import type { ItemId, UserId } from '../src/auction/ids.ts';
 import { AppError, ERRORS } from '../src/errors.ts';
 import type { AuctionReads, Clock, FeedState, Log, Publisher, UserStanding } from '../src/ports.ts';
 import type { ConnectionSettings } from './binlog-tail.ts';
+import { CurrentItems } from './current-items.ts';
+import { BookWatch } from './book-watch.ts';
+import type { BookCounters } from './book-watch.ts';
 import { DatabasePool } from './database-pool.ts';
 import { runStream } from './feed-stream.ts';
 import type { Joining } from './feed-stream.ts';
@@ -22,7 +25,9 @@ import { measureClockOffset } from './source-clock.ts';
 import { SourceConnector } from './source-connector.ts';
 import type { ConnectedSource } from './source-connector.ts';
 import type { SourceInfo } from './source-info.ts';
-import type { SourcePosition } from './source-position.ts';
+import type { BinlogPosition, SourcePosition } from './source-position.ts';
+import { binlogEnd } from './source-status.ts';
+import { StreamProgress } from './stream-progress.ts';
 
 export interface FeedOptions {
   readonly connection: ConnectionSettings;
@@ -40,6 +45,18 @@ export interface FeedOptions {
   /** Display names kept; default 100,000. */
   readonly nameCacheMax?: number;
   readonly onPositionLost: 'resync' | 'halt';
+  /** Milliseconds between comparisons of the book with the tables; 0: never. Default 15 minutes. */
+  readonly driftEveryMs?: number;
+  /** Milliseconds between the two looks at a difference; default 12,000. */
+  readonly driftConfirmAfterMs?: number;
+  /** Milliseconds past its end after which an active auction is reported; default 180,000. */
+  readonly overdueAfterMs?: number;
+}
+
+/** Counted since the feed was made; for metrics. */
+export interface FeedCounters extends BookCounters {
+  /** Statements of STATEMENT format that name a mapped table: writes that no client was told of. */
+  readonly statementWrites: number;
 }
 
 export interface Feed extends AuctionReads {
@@ -55,6 +72,7 @@ export interface Feed extends AuctionReads {
   onState(listener: (state: FeedState) => void): void;
   /** Database clock minus ours, in milliseconds; refreshed every 10 minutes. */
   clockOffsetMs(): number;
+  counters(): FeedCounters;
 }
 
 export interface FeedDeps {
@@ -73,6 +91,8 @@ const NAMES_MAX = 100_000;
 const CLIENT_CONNECTIONS_MAX = 2;
 const CLOCK_EVERY_MS = 10 * 60_000;
 const STOP_WITHIN_MS = 5_000;
+const DRIFT_EVERY_MS = 15 * 60_000;
+const OVERDUE_AFTER_MS = 180_000;
 
 /** The state without what is computed when it is asked for. */
 type Phase = Exclude<FeedState, { readonly state: 'streaming' }> | { readonly state: 'streaming' };
@@ -91,6 +111,9 @@ class DatabaseFeed implements Feed {
   readonly #clientPool: DatabasePool;
   readonly #connector: SourceConnector;
   readonly #lookup: ItemLookup;
+  readonly #watch: BookWatch;
+  readonly #progress = new StreamProgress((at) => this.#pipeline?.passed(at));
+  readonly #currentItems: CurrentItems;
   readonly #stopping = new AbortController();
   readonly #listeners: ((state: FeedState) => void)[] = [];
   #phase: Phase = { state: 'starting' };
@@ -121,7 +144,15 @@ class DatabaseFeed implements Feed {
     this.#lookup = new ItemLookup((itemIds) =>
       readItems(this.#clientPool, this.#connector.rows, itemIds),
     );
-    this.book = viewOf(() => this.#pipeline?.book ?? null);
+    this.book = viewOf(() => this.#pipeline);
+    this.#watch = this.#makeWatch();
+    this.#currentItems = new CurrentItems({
+      book: this.book,
+      read: (itemId) => this.#lookup.find(itemId),
+      binlogEnd: () => binlogEnd(this.#clientPool),
+      progress: this.#progress,
+      isStreaming: () => this.#phase.state === 'streaming',
+    });
   }
 
   start(publisher: Publisher): Promise<SourceInfo> {
@@ -146,6 +177,10 @@ class DatabaseFeed implements Feed {
     return this.#clockOffsetMs;
   }
 
+  counters(): FeedCounters {
+    return { ...this.#watch.counters, statementWrites: this.#connector.statementWrites };
+  }
+
   feedState(): FeedState {
     const phase = this.#phase;
     if (phase.state !== 'streaming') return phase;
@@ -159,8 +194,13 @@ class DatabaseFeed implements Feed {
     return silentMs < 3 * this.#connector.heartbeatPeriodMs;
   }
 
-  async readItem(itemId: ItemId): Promise<AuctionView | null> {
-    return this.book.get(itemId) ?? (await this.#lookup.find(itemId));
+  async withItems<T>(
+    itemIds: readonly ItemId[],
+    take: (find: (itemId: ItemId) => AuctionView | null) => T,
+  ): Promise<T> {
+    // A state read before there is a book could miss what is committed until it is there.
+    if (this.#pipeline === null) throw new AppError('SOURCE_UNREACHABLE', 'no book is loaded yet');
+    return this.#currentItems.take(itemIds, take);
   }
 
   async readStanding(userId: UserId): Promise<UserStanding | null> {
@@ -207,6 +247,7 @@ class DatabaseFeed implements Feed {
         joining,
         signal,
         pipeline: this.#pipeline,
+        progress: this.#progress,
         onBook: (book) => this.#takeBook(book, rows, start.publisher),
         onLive: () => {
           this.#goLive(connected, start);
@@ -214,6 +255,7 @@ class DatabaseFeed implements Feed {
         onProcessed: (end, committedAtMs) => {
           this.#position = end;
           this.#committedAtMs = committedAtMs ?? this.#committedAtMs;
+          if (this.#progress.isAwaited) this.#progress.reached(end().binlog);
         },
       });
       if (outcome === 'schema-changed') {
@@ -242,7 +284,16 @@ class DatabaseFeed implements Feed {
     names.reset(rows);
     if (this.#pipeline === null) {
       this.#pipeline = new Pipeline(
-        { pool: this.#pool, names, publisher, book, rows },
+        {
+          pool: this.#pool,
+          names,
+          publisher,
+          book,
+          rows,
+          changing: (changes) => {
+            this.#currentItems.changing(changes);
+          },
+        },
         { log: this.#deps.log, databaseNow: () => this.#deps.now() + this.#clockOffsetMs },
       );
     } else {
@@ -253,6 +304,27 @@ class DatabaseFeed implements Feed {
     this.#resetReason = null;
     if (reason !== null) publisher.sourceReset?.(reason);
     return this.#pipeline;
+  }
+
+  #makeWatch(): BookWatch {
+    const { driftEveryMs, driftConfirmAfterMs, overdueAfterMs } = this.#options;
+    return new BookWatch(
+      {
+        pool: this.#clientPool,
+        current: () => (this.#phase.state === 'streaming' ? this.#pipeline : null),
+        reached: () => this.#reached(),
+        driftEveryMs: driftEveryMs ?? DRIFT_EVERY_MS,
+        ...(driftConfirmAfterMs === undefined ? {} : { driftConfirmAfterMs }),
+        overdueAfterMs: overdueAfterMs ?? OVERDUE_AFTER_MS,
+      },
+      { log: this.#deps.log, databaseNow: () => this.#deps.now() + this.#clockOffsetMs },
+    );
+  }
+
+  /** Everything up to here is in the book. */
+  #reached(): BinlogPosition | null {
+    if (this.#phase.state !== 'streaming' || this.#pipeline?.isBusy !== false) return null;
+    return this.#connector.seen;
   }
 
   #namesOver(rows: RowReader): NameCache {
@@ -268,6 +340,7 @@ class DatabaseFeed implements Feed {
   #goLive({ source }: ConnectedSource, start: Start): void {
     this.#liveSinceMs = this.#deps.now();
     this.#pipeline?.startClock();
+    this.#watch.start();
     this.#clockTimer ??= setInterval(() => {
       void this.#refreshClock();
     }, CLOCK_EVERY_MS).unref();
@@ -318,7 +391,7 @@ class DatabaseFeed implements Feed {
     this.#pool.close();
     this.#clientPool.close();
     const bound = delay(STOP_WITHIN_MS, undefined, { ref: false });
-    await Promise.race([this.#run, bound]);
+    await Promise.race([Promise.all([this.#run, this.#watch.stop()]), bound]);
     this.#enter({ state: 'stopped' });
   }
 
@@ -349,15 +422,15 @@ class DatabaseFeed implements Feed {
   }
 }
 
-/** A view that always shows the book in use. */
-function viewOf(current: () => Book | null): BookView {
+/** A view that always shows the book in use, without the entries that are ahead of the stream. */
+function viewOf(current: () => Pipeline | null): BookView {
   return {
-    get: (itemId) => current()?.get(itemId),
+    get: (itemId) => current()?.exact(itemId),
     get size() {
-      return current()?.size ?? 0;
+      return current()?.book.size ?? 0;
     },
     *values() {
-      yield* current()?.values() ?? [];
+      yield* current()?.book.values() ?? [];
     },
   };
 }

@@ -4,7 +4,7 @@
  * countdowns beside it.
  */
 import { setImmediate as nextTurn, setTimeout as delay } from 'node:timers/promises';
-import type { Book } from '../src/auction/book.ts';
+import type { Auction, Book } from '../src/auction/book.ts';
 import { compareBidIds } from '../src/auction/bid-rows.ts';
 import { followBook } from '../src/auction/countdown.ts';
 import type { DomainEvent } from '../src/auction/domain-event.ts';
@@ -19,6 +19,7 @@ import { EndingClock } from './ending-clock.ts';
 import { readItems } from './item-reader.ts';
 import type { NameCache } from './name-cache.ts';
 import type { RowReader } from './row-reader.ts';
+import type { BinlogPosition } from './source-position.ts';
 import type { TailedTransaction } from './tailed-transaction.ts';
 
 /** Changes translated in one tick. */
@@ -32,6 +33,8 @@ export interface PipelineOptions {
   readonly publisher: Publisher;
   readonly book: Book;
   readonly rows: RowReader;
+  /** Told of changes in the tick in which they are published, right before. */
+  readonly changing?: (changes: readonly RowChange[]) => void;
 }
 
 export interface PipelineDeps {
@@ -49,6 +52,7 @@ export class Pipeline {
   #counted: CountedBids;
   /** Newest bid key delivered, where keys are integers. */
   #newestBid: BidId | null = null;
+  #isBusy = false;
 
   constructor(options: PipelineOptions, deps: PipelineDeps) {
     this.#options = options;
@@ -69,6 +73,30 @@ export class Pipeline {
     return this.#book;
   }
 
+  /** An entry of the book that is exact as of the last published event; undefined for others. */
+  exact(itemId: ItemId): Auction | undefined {
+    return this.#counted.isAhead(itemId) ? undefined : this.#book.get(itemId);
+  }
+
+  /** The stream has come to here without bringing a transaction. */
+  passed(at: BinlogPosition): void {
+    if (this.#counted.size > 0) this.#counted.passed(at);
+  }
+
+  get rows(): RowReader {
+    return this.#rows;
+  }
+
+  /** True while a transaction is partly in the book. */
+  get isBusy(): boolean {
+    return this.#isBusy;
+  }
+
+  /** Active auctions past their end, with that end in epoch ms. */
+  get past(): ReadonlyMap<ItemId, number> {
+    return this.#clock.countdown.past;
+  }
+
   /** Starts the countdowns. */
   startClock(): void {
     this.#clock.start();
@@ -83,6 +111,7 @@ export class Pipeline {
   replaceBook(book: Book, rows: RowReader): void {
     this.#book = book;
     this.#rows = rows;
+    this.#isBusy = false;
     this.#counted = new CountedBids(book);
     this.#clock.reset();
     this.#follow();
@@ -95,6 +124,13 @@ export class Pipeline {
    * @throws AppError ROW_UNDECODABLE for a row read beside the stream; an AbortError when `signal` aborts
    */
   async process(tailed: TailedTransaction, signal: AbortSignal): Promise<void> {
+    this.#isBusy = true;
+    await this.#process(tailed, signal);
+    // After a failure it stays busy: what is in the book then belongs to no position.
+    this.#isBusy = false;
+  }
+
+  async #process(tailed: TailedTransaction, signal: AbortSignal): Promise<void> {
     const { transaction } = tailed;
     const { changes, id, committedAtMs } = transaction;
     for (let at = 0; at < changes.length; at += SLICE_MAX) {
@@ -103,7 +139,7 @@ export class Pipeline {
       await this.#prepare(slice, signal);
       this.#publish(slice, id, committedAtMs);
     }
-    this.#counted.passed(tailed);
+    if (this.#counted.size > 0) this.#counted.passed(tailed.end().binlog);
   }
 
   /** Reads what the slice needs and memory does not hold. */
@@ -137,6 +173,7 @@ export class Pipeline {
   /** One tick: book, names, countdown and events move together. */
   #publish(slice: readonly RowChange[], transactionId: string, committedAtMs: number): void {
     const { names, publisher } = this.#options;
+    this.#options.changing?.(slice);
     for (const run of runsBetweenUsers(slice)) {
       for (const change of run) {
         if (change.table === 'users') names.apply(change);

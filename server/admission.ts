@@ -39,8 +39,8 @@ export interface AdmissionDeps {
   readonly verify: TokenVerifier;
   /** A token was refused. */
   readonly refused: (reason: TokenRefusal | 'missing' | 'other_user') => void;
-  /** A connection went live; told after its `hello`. */
-  readonly admitted: (connection: Connection) => void;
+  /** A connection went live; told after its `hello`. Its messages wait for the promise. */
+  readonly admitted: (connection: Connection) => void | Promise<void>;
   /** Database clock now, epoch ms. */
   readonly serverTimeMs: () => number;
 }
@@ -168,7 +168,7 @@ export class Admission {
     connection.enter('admitted');
     this.#armExpiry(connection, identity);
     if (connection.isV2) connection.send(this.#hello(identity));
-    this.#deps.admitted(connection);
+    await this.#deps.admitted(connection);
   }
 
   #hello({ userId, expiresAtMs }: Identity): string {
@@ -183,6 +183,7 @@ export class Admission {
         messageBytes: options.messageBytesMax,
         messagesPerSecond: options.messagesPerSecondMax,
       },
+      lastEventId: this.#deps.hub.history.newestId,
     });
   }
 

@@ -9,6 +9,7 @@
 import type { Socket } from 'node:net';
 import { WebSocket, type RawData } from 'ws';
 import { PING_FRAME } from './frame.ts';
+import type { Transport } from './transport.ts';
 
 /** Unsent bytes past which pings are not answered: a client that does not read may not make us hoard pongs. */
 const PONG_BACKLOG_BYTES_MAX = 65_536;
@@ -21,7 +22,7 @@ export interface SocketOwner {
   socketClosed(code: number): void;
 }
 
-export class ClientSocket extends WebSocket {
+export class ClientSocket extends WebSocket implements Transport {
   #owner: SocketOwner | null = null;
   #wire: Socket | null = null;
 
@@ -57,6 +58,11 @@ export class ClientSocket extends WebSocket {
   /** Writes whole frames in one go; after the close frame nothing more is written. */
   writeFrames(frames: Buffer): void {
     if (this.isOpen) this.#wire?.write(frames);
+  }
+
+  /** Calls back once when the kernel has taken everything. */
+  onceDrained(callback: () => void): void {
+    this.#wire?.once('drain', callback);
   }
 
   /** Writes an empty ping. */

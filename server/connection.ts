@@ -2,12 +2,15 @@
  * One client: who it is, what it watches, what it is owed. Decisions are taken elsewhere; this keeps the facts
  * straight and the order of what leaves.
  */
-import type { ItemId, UserId } from '../src/auction/ids.ts';
+import type { UserId } from '../src/auction/ids.ts';
 import { CLOSE_CODES, type CloseCode } from '../src/protocol/close-code.ts';
-import type { ClientSocket, SocketOwner } from './client-socket.ts';
+import type { CatchUp, Follower } from '../src/topics/catch-up.ts';
+import { Coverage } from '../src/topics/coverage.ts';
+import type { SocketOwner } from './client-socket.ts';
 import { textFrame } from './frame.ts';
 import type { RateBucket } from './rate-bucket.ts';
 import type { Swept } from './sweeper.ts';
+import type { Transport } from './transport.ts';
 import type { BatchNode, BatchRecipient, TurnBatch } from './turn-batch.ts';
 
 /**
@@ -39,19 +42,27 @@ export interface ConnectionHost {
   tooSlow(connection: Connection): void;
 }
 
+/** A message of the client, or work of our own that must not overtake its messages. */
+export type Waiting = string | (() => void | Promise<void>);
+
 export interface ConnectionSetup {
-  readonly socket: ClientSocket;
+  readonly socket: Transport;
   readonly isV2: boolean;
   readonly bucket: RateBucket;
+  /** The last event the client says it has seen; null: it did not say. */
+  readonly since?: string | null;
 }
 
-export class Connection implements BatchRecipient, SocketOwner, Swept {
+export class Connection implements BatchRecipient, Follower, SocketOwner, Swept {
   readonly isV2: boolean;
   readonly bucket: RateBucket;
-  /** Items it watches; changed by the hub alone, which keeps both directions equal. */
-  readonly items = new Set<ItemId>();
-  /** Messages that wait because one before them is still being answered; null while there are none. */
-  waiting: string[] | null = null;
+  readonly since: string | null;
+  /** Items it watches, and what it was sent of them; changed by the hub alone, which keeps both directions equal. */
+  readonly coverage = new Coverage();
+  /** Its way through the history; null while it is at the end, where it gets events as they come. */
+  catchUp: CatchUp<Buffer> | null = null;
+  /** What waits because something before it is still being answered; null while there is nothing. */
+  waiting: Waiting[] | null = null;
   /** True while a message is being answered that had to ask the database. */
   isBusy = false;
   /** True once `token_expiring` was sent for the present token. */
@@ -61,17 +72,18 @@ export class Connection implements BatchRecipient, SocketOwner, Swept {
   /** Managed by the turn's batch. */
   batch: BatchNode | null = null;
   readonly #host: ConnectionHost;
-  readonly #socket: ClientSocket;
+  readonly #socket: Transport;
   #stage: Stage = 'unauthenticated';
   #identity: Identity | null = null;
   #receivedBytesSeen = 0;
   #silentPeriods = 0;
 
-  constructor(host: ConnectionHost, { socket, isV2, bucket }: ConnectionSetup) {
+  constructor(host: ConnectionHost, { socket, isV2, bucket, since = null }: ConnectionSetup) {
     this.#host = host;
     this.#socket = socket;
     this.isV2 = isV2;
     this.bucket = bucket;
+    this.since = since;
   }
 
   get stage(): Stage {
@@ -106,8 +118,13 @@ export class Connection implements BatchRecipient, SocketOwner, Swept {
     if (this.#stage !== 'closing') this.#stage = stage;
   }
 
-  /** Owes the client a frame that others may be owed too. */
+  /** Owes the client an event that has just entered the history; one that is still on its way there comes to it itself. */
   deliver(frame: Buffer): void {
+    if (this.catchUp === null) this.tell(frame);
+  }
+
+  /** Owes the client a frame that others may be owed too. */
+  tell(frame: Buffer): void {
     if (this.#stage === 'admitted') this.#host.batch.append(this, frame);
   }
 
@@ -124,6 +141,16 @@ export class Connection implements BatchRecipient, SocketOwner, Swept {
     if (this.#stage !== 'closing' && this.#socket.backlogBytes > this.#host.backlogBytesMax) {
       this.#host.tooSlow(this);
     }
+  }
+
+  /** Bytes it was written that the kernel has not taken yet. */
+  get backlogBytes(): number {
+    return this.#socket.backlogBytes;
+  }
+
+  /** Calls back once when everything written was taken; call it while there is a backlog at the socket. */
+  onceDrained(callback: () => void): void {
+    this.#socket.onceDrained(callback);
   }
 
   /** Sends what is owed, then the close frame; `ws` cuts the socket if the client does not answer it. Idempotent. */
@@ -178,6 +205,7 @@ export class Connection implements BatchRecipient, SocketOwner, Swept {
     this.#stage = 'closing';
     this.deadlineAtMs = null;
     this.waiting = null;
+    this.catchUp = null;
     this.#host.leaving(this);
   }
 }

@@ -1,5 +1,5 @@
 /**
- * What an upgrade request says about the client: protocol version, and a token from one of the carriers.
+ * What an upgrade request says about the client: protocol version, a token from one of the carriers, what it wants.
  */
 import type { IncomingHttpHeaders } from 'node:http';
 
@@ -13,6 +13,10 @@ export interface Credentials {
   readonly version: 1 | 2;
   /** Null: none sent; a v2 client may still send one as its first message. */
   readonly token: string | null;
+  /** The last event the client has seen (`?since=`); null: none given. */
+  readonly since: string | null;
+  /** Asks for what the user's watchlist says (`?watchlist=1`, v2). */
+  readonly watchlist: boolean;
 }
 
 /**
@@ -29,6 +33,8 @@ export function readCredentials(url: string, headers: IncomingHttpHeaders): Cred
     path,
     version: asksV2 ? 2 : 1,
     token: query.get('token') ?? bearerOf(headers.authorization) ?? bearerAmong(subprotocols),
+    since: query.get('since'),
+    watchlist: asksV2 && query.get('watchlist') === '1',
   };
 }
 

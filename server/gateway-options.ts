@@ -5,6 +5,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { TokenRules } from '../src/token-rules.ts';
 import type { Zone } from '../src/auction/zone.ts';
 import type { BidderNames } from '../src/protocol/server-message.ts';
+import type { HistoryBounds } from '../src/topics/history.ts';
 import type { AuctionReads, Clock, FeedState, Log, Publisher } from '../src/ports.ts';
 
 /** Everything an operator may set. Bounds and defaults are those of the configuration schema. */
@@ -35,6 +36,8 @@ export interface GatewayOptions {
   readonly connectionsMax: number;
   /** Unsent bytes past which a client is closed with 4002. Default 1 MiB. */
   readonly backlogBytesMax: number;
+  /** How much is kept for clients that come back. Defaults 200,000 events, 64 MiB, 10 minutes. */
+  readonly history: HistoryBounds;
   /** How long `stop()` waits for clients to leave before it cuts them. Default 5,000. */
   readonly drainMs: number;
   readonly bidderNames: BidderNames;
@@ -69,6 +72,15 @@ export interface GatewayStats {
   readonly eventsPublished: number;
   readonly framesDelivered: number;
   readonly bytesDelivered: number;
+  /** Events held for recovery, and the bytes of their frames. */
+  readonly historyEvents: number;
+  readonly historyBytes: number;
+  /** Requests to recover that were met, and that were answered with the state alone. */
+  readonly recoveriesMet: number;
+  readonly recoveriesRefused: number;
+  /** Clients on their way through the history now. */
+  readonly clientsCatchingUp: number;
+  readonly eventsReplayed: number;
   readonly slowClientsClosed: number;
   readonly heartbeatsLost: number;
 }

@@ -6,7 +6,9 @@ import type { Socket } from 'node:net';
 import { encodeEvent } from '../src/protocol/event-message.ts';
 import { encodeError, encodeReconnect } from '../src/protocol/server-message.ts';
 import type { EventBatch, FeedState } from '../src/ports.ts';
+import { History } from '../src/topics/history.ts';
 import { Admission } from './admission.ts';
+import { CatchUps } from './catch-ups.ts';
 import { ClientCommands } from './client-commands.ts';
 import type { ClientSocket } from './client-socket.ts';
 import { Connection, type ConnectionHost } from './connection.ts';
@@ -18,6 +20,7 @@ import { Hub } from './hub.ts';
 import { Inbox } from './inbox.ts';
 import { bind } from './listener.ts';
 import { RateBucket, type RateLimits } from './rate-bucket.ts';
+import { Subscriptions } from './subscriptions.ts';
 import { Sweeper } from './sweeper.ts';
 import { createTokenVerifier, type TokenVerifier } from './token-verifier.ts';
 import { TurnBatch } from './turn-batch.ts';
@@ -37,7 +40,9 @@ class HttpGateway implements Gateway {
   readonly #options: GatewayOptions;
   readonly #deps: GatewayDeps;
   readonly #http: Server;
-  readonly #hub = new Hub();
+  readonly #hub: Hub;
+  readonly #catchUps: CatchUps;
+  readonly #subscriptions: Subscriptions;
   readonly #sweeper: Sweeper<Connection>;
   readonly #notice: FeedNotice;
   readonly #admission: Admission;
@@ -55,6 +60,9 @@ class HttpGateway implements Gateway {
     eventsPublished: 0,
     framesDelivered: 0,
     bytesDelivered: 0,
+    recoveriesMet: 0,
+    recoveriesRefused: 0,
+    eventsReplayed: 0,
     slowClientsClosed: 0,
     heartbeatsLost: 0,
   };
@@ -70,6 +78,8 @@ class HttpGateway implements Gateway {
     const serverTimeMs = (): number => this.#serverTimeMs();
     this.#verify = this.#createVerifier(options.jwt);
     this.#rate = { perSecond: options.messagesPerSecondMax, burst: options.messageBurstMax };
+    this.#hub = new Hub(new History(options.history));
+    this.#catchUps = this.#createCatchUps();
     this.#notice = new FeedNotice({ reads, now, hub: this.#hub });
     this.#sweeper = this.#createSweeper();
     this.#admission = new Admission({
@@ -87,16 +97,14 @@ class HttpGateway implements Gateway {
       },
       admitted: (connection) => {
         this.#notice.greet(connection);
+        return this.#welcome(connection);
       },
     });
+    this.#subscriptions = this.#createSubscriptions();
     const commands = new ClientCommands({
-      log,
-      reads,
-      serverTimeMs,
-      hub: this.#hub,
       admission: this.#admission,
-      subscriptionsMax: options.subscriptionsMax,
-      legacyTimesZone: options.legacyTimesZone,
+      subscriptions: this.#subscriptions,
+      serverTimeMs,
     });
     this.#inbox = new Inbox({
       log,
@@ -117,23 +125,31 @@ class HttpGateway implements Gateway {
     return address;
   }
 
-  publish({ events, nameOf }: EventBatch): void {
+  publish({ events, nameOf, committedAtMs, replay = false }: EventBatch): void {
+    const nowMs = this.#serverTimeMs();
+    const times = { committedAtMs, nowMs };
     const encoding = {
       nameOf,
       bidderNames: this.#options.bidderNames,
       legacyTimesZone: this.#options.legacyTimesZone,
-      serverTimeMs: this.#serverTimeMs(),
+      serverTimeMs: nowMs,
     };
     for (const event of events) {
       const wire = encodeEvent(event, encoding);
-      if (wire !== null) this.#hub.deliver(wire);
+      if (replay) {
+        if (wire !== null) this.#hub.keep(wire, times);
+        continue;
+      }
+      if (wire !== null) this.#hub.deliver(wire, times);
       if (event.type === 'UserStandingChanged') this.#admission.standingChanged(event);
     }
-    this.#counts.eventsPublished += events.length;
+    if (!replay) this.#counts.eventsPublished += events.length;
   }
 
   sourceReset(reason: string): void {
     this.#deps.log.warn({ reason, connections: this.#open.size }, 'source changed');
+    // Before anybody can come back: what follows does not continue what was published.
+    this.#hub.history.clear();
     for (const connection of [...this.#open]) connection.close(4004);
   }
 
@@ -148,6 +164,9 @@ class HttpGateway implements Gateway {
       usersConnected: this.#hub.users,
       itemsWatched: this.#hub.items,
       subscriptionsOpen: this.#hub.subscriptions,
+      historyEvents: this.#hub.history.size,
+      historyBytes: this.#hub.history.bytes,
+      clientsCatchingUp: this.#catchUps.size,
       ...this.#counts,
     };
   }
@@ -159,6 +178,16 @@ class HttpGateway implements Gateway {
   stop(): Promise<void> {
     this.#stopped ??= this.#drain();
     return this.#stopped;
+  }
+
+  /** Meets what a client asked for by its address, once it is live. */
+  #welcome(connection: Connection): void | Promise<void> {
+    const { since } = connection;
+    if (since === null) {
+      connection.coverage.userAfter = this.#hub.history.newest;
+      return undefined;
+    }
+    return this.#subscriptions.welcome(connection, { since, itemIds: null }).done;
   }
 
   #serverTimeMs(): number {
@@ -187,6 +216,7 @@ class HttpGateway implements Gateway {
       },
       tick: () => {
         this.#notice.observe(this.#deps.reads.feedState());
+        this.#hub.history.expire(this.#serverTimeMs());
       },
     });
   }
@@ -200,6 +230,7 @@ class HttpGateway implements Gateway {
         this.#inbox.receive(connection, text);
       },
       leaving: (connection) => {
+        this.#catchUps.remove(connection);
         this.#hub.remove(connection);
         this.#sweeper.remove(connection);
       },
@@ -212,10 +243,45 @@ class HttpGateway implements Gateway {
         this.#counts.bytesDelivered += bytes;
       },
       tooSlow: (connection) => {
-        this.#counts.slowClientsClosed += 1;
-        connection.close(4002);
+        this.#closeSlow(connection);
       },
     };
+  }
+
+  #createCatchUps(): CatchUps {
+    return new CatchUps({
+      history: this.#hub.history,
+      monotonicMs: () => performance.now(),
+      replayed: () => {
+        this.#counts.eventsReplayed += 1;
+      },
+      tooSlow: (connection) => {
+        this.#closeSlow(connection);
+      },
+    });
+  }
+
+  #createSubscriptions(): Subscriptions {
+    const { log, reads } = this.#deps;
+    const { subscriptionsMax, legacyTimesZone } = this.#options;
+    return new Subscriptions({
+      log,
+      reads,
+      hub: this.#hub,
+      catchUps: this.#catchUps,
+      subscriptionsMax,
+      legacyTimesZone,
+      serverTimeMs: () => this.#serverTimeMs(),
+      asked: (recovered) => {
+        if (recovered) this.#counts.recoveriesMet += 1;
+        else this.#counts.recoveriesRefused += 1;
+      },
+    });
+  }
+
+  #closeSlow(connection: Connection): void {
+    this.#counts.slowClientsClosed += 1;
+    connection.close(4002);
   }
 
   #createServer(): Server {
@@ -246,9 +312,9 @@ class HttpGateway implements Gateway {
     return server;
   }
 
-  #accept(socket: ClientSocket, wire: Socket, { version, token }: Credentials): void {
+  #accept(socket: ClientSocket, wire: Socket, { version, token, since }: Credentials): void {
     const bucket = new RateBucket(this.#rate, this.#deps.now());
-    const connection = new Connection(this.#host, { socket, isV2: version === 2, bucket });
+    const connection = new Connection(this.#host, { socket, isV2: version === 2, bucket, since });
     socket.attach(connection, wire);
     this.#counts.connectionsAccepted += 1;
     this.#open.add(connection);
@@ -272,6 +338,7 @@ class HttpGateway implements Gateway {
     await this.#untilAllGone(this.#options.drainMs);
     for (const connection of this.#open) connection.terminate();
     this.#sweeper.stop();
+    this.#catchUps.stop();
     await this.#closeServer();
   }
 

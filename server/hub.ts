@@ -1,19 +1,34 @@
 /**
- * Who watches what, and the way of an event to them: encoded once, framed once, owed to each connection once.
+ * Who watches what, and the way of an event to them: encoded once, framed once, kept in the history, owed to each
+ * connection once.
  */
 import type { ItemId, UserId } from '../src/auction/ids.ts';
 import type { WireEvent } from '../src/protocol/event-message.ts';
+import type { History } from '../src/topics/history.ts';
 import type { Connection } from './connection.ts';
 import { textFrame } from './frame.ts';
 
 const NOBODY: ReadonlySet<Connection> = new Set();
 
+/** When an event came about. */
+export interface EventTimes {
+  /** Epoch ms of its commit; null for those of the clock. */
+  readonly committedAtMs: number | null;
+  /** Database clock now, epoch ms. */
+  readonly nowMs: number;
+}
+
 export class Hub {
+  readonly history: History<Buffer>;
   readonly #all = new Set<Connection>();
   readonly #byItem = new Map<ItemId, Set<Connection>>();
   readonly #byUser = new Map<UserId, Set<Connection>>();
   #v2 = 0;
   #subscriptions = 0;
+
+  constructor(history: History<Buffer>) {
+    this.history = history;
+  }
 
   /** Connections with a known user: `checking` and `admitted` ones. */
   get connections(): ReadonlySet<Connection> {
@@ -49,21 +64,29 @@ export class Hub {
   remove(connection: Connection): void {
     if (!this.#all.delete(connection)) return;
     if (connection.isV2) this.#v2 -= 1;
-    for (const itemId of connection.items) take(this.#byItem, itemId, connection);
-    this.#subscriptions -= connection.items.size;
-    connection.items.clear();
+    const { items } = connection.coverage;
+    for (const itemId of items.keys()) take(this.#byItem, itemId, connection);
+    this.#subscriptions -= items.size;
+    connection.coverage.clear();
     if (connection.userId !== null) take(this.#byUser, connection.userId, connection);
   }
 
-  subscribe(connection: Connection, itemId: ItemId): void {
-    if (!this.#all.has(connection) || connection.items.has(itemId)) return;
-    connection.items.add(itemId);
-    put(this.#byItem, itemId, connection);
-    this.#subscriptions += 1;
+  /**
+   * @param after sequence after which all events of the item are to be sent; the newest one where nothing is recovered
+   */
+  subscribe(connection: Connection, itemId: ItemId, after = this.history.newest): void {
+    if (!this.#all.has(connection)) return;
+    if (!connection.coverage.items.has(itemId)) {
+      put(this.#byItem, itemId, connection);
+      this.#subscriptions += 1;
+    }
+    connection.coverage.watch(itemId, after);
   }
 
   unsubscribe(connection: Connection, itemId: ItemId): void {
-    if (!connection.items.delete(itemId)) return;
+    // Of what it is still on its way to, it is sent nothing more.
+    const sentUpTo = connection.catchUp?.at ?? this.history.newest;
+    if (!connection.coverage.unwatch(itemId, sentUpTo)) return;
     take(this.#byItem, itemId, connection);
     this.#subscriptions -= 1;
   }
@@ -72,22 +95,30 @@ export class Hub {
     return this.#byUser.get(userId) ?? NOBODY;
   }
 
+  /** Keeps an event for recovery, without a word to anybody. */
+  keep(event: WireEvent, times: EventTimes): void {
+    if (!event.ephemeral) this.#append(event, textFrame(event.json), times);
+  }
+
   /**
-   * Owes an event to everyone in its audience, once each, whatever roles a connection has in it: a connection has one
-   * user, and the users of an audience are distinct.
+   * Keeps an event (unless it is ephemeral) and owes it to everyone in its audience, once each, whatever roles a
+   * connection has in it: a connection has one user, and the users of an audience are distinct.
    */
-  deliver(event: WireEvent): void {
+  deliver(event: WireEvent, times: EventTimes): void {
     const { itemId, userIds } = event.audience;
     const watchers = itemId === null ? NOBODY : (this.#byItem.get(itemId) ?? NOBODY);
-    if (watchers.size === 0 && userIds.length === 0) return;
+    if (event.ephemeral && watchers.size === 0 && userIds.length === 0) return;
     const frame = textFrame(event.json);
+    // What is known already went out then.
+    if (!event.ephemeral && !this.#append(event, frame, times)) return;
+    const owe = event.ephemeral ? tell : deliver;
     for (const connection of watchers) {
-      if (connection.isV2 || !event.v2Only) connection.deliver(frame);
+      if (connection.isV2 || !event.v2Only) owe(connection, frame);
     }
     for (const userId of userIds) {
       for (const connection of this.connectionsOf(userId)) {
         if (watchers.has(connection)) continue;
-        if (connection.isV2 || !event.v2Only) connection.deliver(frame);
+        if (connection.isV2 || !event.v2Only) owe(connection, frame);
       }
     }
   }
@@ -97,9 +128,26 @@ export class Hub {
     if (this.#v2 === 0) return;
     const frame = textFrame(text);
     for (const connection of this.#all) {
-      if (connection.isV2) connection.deliver(frame);
+      if (connection.isV2) connection.tell(frame);
     }
   }
+
+  #append(event: WireEvent, frame: Buffer, { committedAtMs, nowMs }: EventTimes): boolean {
+    const { eventId, v2Only, audience } = event;
+    const { itemId, userIds } = audience;
+    return this.history.append(
+      { eventId, frame, itemId, userIds, v2Only, committedAtMs: committedAtMs ?? nowMs },
+      nowMs,
+    );
+  }
+}
+
+function deliver(connection: Connection, frame: Buffer): void {
+  connection.deliver(frame);
+}
+
+function tell(connection: Connection, frame: Buffer): void {
+  connection.tell(frame);
 }
 
 function put<Key>(index: Map<Key, Set<Connection>>, key: Key, connection: Connection): void {

@@ -40,6 +40,17 @@ export class Inbox {
     }
   }
 
+  /** Does work of our own in its turn among the client's messages. */
+  enqueue(connection: Connection, work: () => void | Promise<void>): void {
+    if (connection.isBusy) {
+      connection.waiting ??= [];
+      connection.waiting.push(work);
+      return;
+    }
+    const done = work();
+    if (done !== undefined) this.hold(connection, done);
+  }
+
   /** Lets the client's messages wait for `work`, then answers them. */
   hold(connection: Connection, work: Promise<void>): void {
     connection.isBusy = true;
@@ -53,8 +64,9 @@ export class Inbox {
         const waiting = connection.waiting;
         connection.waiting = null;
         if (waiting.length >= WAITING_MAX) connection.resumeReading();
-        for (const text of waiting) {
-          if (!connection.isClosing()) await this.#deps.answer(connection, text);
+        for (const next of waiting) {
+          if (connection.isClosing()) break;
+          await (typeof next === 'string' ? this.#deps.answer(connection, next) : next());
         }
       }
     } catch (error) {

@@ -34,6 +34,9 @@ export interface SourceConfig {
   readonly heartbeatMs: number;
   readonly queueBytes: number;
   readonly nameCacheSize: number;
+  /** 0: never. */
+  readonly driftCheckMs: number;
+  readonly overdueMs: number;
 }
 
 /** What tokens must look like. */
@@ -65,6 +68,13 @@ export interface MessageConfig {
   readonly legacyTimes: boolean;
 }
 
+/** What is kept for clients that come back. */
+export interface HistoryConfig {
+  readonly ageMs: number;
+  readonly events: number;
+  readonly bytes: number;
+}
+
 export interface LogConfig {
   readonly level: Settings['LOG_LEVEL'];
   readonly format: Settings['LOG_FORMAT'];
@@ -77,6 +87,7 @@ export interface Config {
   readonly tokens: TokenConfig;
   readonly server: ServerConfig;
   readonly messages: MessageConfig;
+  readonly history: HistoryConfig;
   readonly log: LogConfig;
 }
 
@@ -185,6 +196,7 @@ function partOf(option: Option<unknown>): Part | null {
       return 'tokens';
     case 'server':
     case 'limits':
+    case 'history':
       return 'server';
     case 'messages':
     case 'log':
@@ -211,6 +223,8 @@ function assemble(settings: Settings): Config {
       heartbeatMs: settings.SOURCE_HEARTBEAT_MS,
       queueBytes: settings.QUEUE_BYTES,
       nameCacheSize: settings.NAME_CACHE_SIZE,
+      driftCheckMs: settings.DRIFT_CHECK_MINUTES * 60_000,
+      overdueMs: settings.OVERDUE_SECONDS * 1000,
     },
     tokens: {
       secret: settings.JWT_SECRET,
@@ -230,6 +244,11 @@ function assemble(settings: Settings): Config {
       messagesPerSecond: settings.MESSAGES_PER_SECOND,
     },
     messages: { bidderNames: settings.BIDDER_NAMES, legacyTimes: settings.LEGACY_TIMES },
+    history: {
+      ageMs: settings.HISTORY_MINUTES * 60_000,
+      events: settings.HISTORY_EVENTS,
+      bytes: settings.HISTORY_BYTES,
+    },
     log: { level: settings.LOG_LEVEL, format: settings.LOG_FORMAT },
   };
 }

@@ -12,6 +12,7 @@ export const SECTIONS = {
   server: 'WebSocket server',
   messages: 'Messages',
   limits: 'Limits',
+  history: 'Recovery',
   log: 'Log',
 } as const;
 

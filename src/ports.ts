@@ -28,6 +28,8 @@ export interface EventBatch {
   readonly nameOf: NameOf;
   /** Epoch ms of the commit at the source; null for events of the clock. */
   readonly committedAtMs: number | null;
+  /** True while the history is filled after a start: kept for recovery, delivered to nobody. */
+  readonly replay?: boolean;
 }
 
 /** Takes events out. The call is synchronous: when it returns, the hub has taken them all. */
@@ -61,10 +63,23 @@ export interface UserStanding {
 
 /** What the sockets side may ask of the database side. Implemented by `cdc/`, injected by `main.ts`. */
 export interface AuctionReads {
-  /** The live book: state as of the last published event, in the same tick. */
+  /**
+   * The live book: state as of the last published event, in the same tick. An entry that was read from the tables ahead
+   * of the stream is not shown until the stream has caught up with it.
+   */
   readonly book: BookView;
-  /** An item that is not in the book, from the table; null when there is no such item. Bounded concurrency inside. */
-  readItem(itemId: ItemId): Promise<AuctionView | null>;
+  /**
+   * Items of which some are not in the book. Calls `take` once, in a tick in which all of them are known as of the last
+   * published event: from the book, or from a read that the stream has passed. So whoever subscribes in it joins with no
+   * gap and no overlap. Bounded concurrency inside.
+   *
+   * @param take is given a function to look each of the items up with; null where there is no such item
+   * @throws AppError when the tables cannot be read, or the stream does not catch up in time
+   */
+  withItems<T>(
+    itemIds: readonly ItemId[],
+    take: (find: (itemId: ItemId) => AuctionView | null) => T,
+  ): Promise<T>;
   /** A user's standing, from cache or table; null when there is no such user or no status is mapped. */
   readStanding(userId: UserId): Promise<UserStanding | null>;
   feedState(): FeedState;

@@ -233,6 +233,27 @@ const TABLE: Readonly<Record<Exclude<OptionName, 'JWT_EXPIRES_IN'>, OptionRow>> 
     ],
     bad: ['0', '10001'],
   },
+  HISTORY_MINUTES: {
+    of: (c) => c.history.ageMs,
+    absent: 600_000,
+    good: [
+      ['1', 60_000],
+      ['1440', 86_400_000],
+    ],
+    bad: ['0', '1441'],
+  },
+  HISTORY_EVENTS: {
+    of: (c) => c.history.events,
+    absent: 200_000,
+    good: [['1000', 1000]],
+    bad: ['999', '10000001'],
+  },
+  HISTORY_BYTES: {
+    of: (c) => c.history.bytes,
+    absent: 67_108_864,
+    good: [['1048576', 1_048_576]],
+    bad: ['1048575', '64M'],
+  },
   LOG_LEVEL: {
     of: (c) => c.log.level,
     absent: 'info',

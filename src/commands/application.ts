@@ -19,7 +19,7 @@ const HANDSHAKE_WITHIN_MS = 10_000;
 const BACKLOG_BYTES_MAX = 1024 * 1024;
 
 export interface ApplicationOptions {
-  readonly config: Pick<Config, 'server' | 'messages' | 'tokens'>;
+  readonly config: Pick<Config, 'server' | 'messages' | 'tokens' | 'history'>;
   readonly feed: FeedOptions;
   /** Answers further plain HTTP requests; returns false to leave one alone. */
   readonly staticRoutes?: (request: IncomingMessage, response: ServerResponse) => boolean;
@@ -92,7 +92,7 @@ export function createApplication(options: ApplicationOptions, deps: Application
 }
 
 function gatewayOptions(options: ApplicationOptions, zone: Zone): GatewayOptions {
-  const { server, messages, tokens } = options.config;
+  const { server, messages, tokens, history } = options.config;
   return {
     host: server.host,
     port: server.port,
@@ -107,6 +107,7 @@ function gatewayOptions(options: ApplicationOptions, zone: Zone): GatewayOptions
     messageBurstMax: Math.max(server.maxSubscriptions, server.messagesPerSecond),
     connectionsMax: server.maxConnections,
     backlogBytesMax: BACKLOG_BYTES_MAX,
+    history: { eventsMax: history.events, bytesMax: history.bytes, ageMaxMs: history.ageMs },
     drainMs: server.drainMs,
     bidderNames: messages.bidderNames,
     legacyTimesZone: messages.legacyTimes ? zone : null,

@@ -1,7 +1,9 @@
 /** The feed on real servers: the same events in every shape and style, names, countdowns, reads beside the stream. */
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import type { Feed } from '../../cdc/feed.ts';
+import type { AuctionView } from '../../src/auction/book.ts';
 import type { DomainEvent } from '../../src/auction/domain-event.ts';
-import { itemIdOf, userIdOf } from '../../src/auction/ids.ts';
+import { itemIdOf, userIdOf, type ItemId } from '../../src/auction/ids.ts';
 import { FLAVOURS, startDatabase } from '../support/database-server.ts';
 import type { DatabaseServer } from '../support/database-server.ts';
 import type { BidStyle } from '../support/portal.ts';
@@ -240,13 +242,13 @@ describe.each(FLAVOURS)('%s', (flavour) => {
     const run = lab.run();
     await run.started;
     expect(run.feed.book.get(itemIdOf(over))).toBeUndefined();
-    expect(await run.feed.readItem(itemIdOf(over))).toMatchObject({
+    expect(await read(run.feed, itemIdOf(over))).toMatchObject({
       status: 'sold',
       bidCount: 0,
       currentPrice: '1.00',
     });
-    expect(await run.feed.readItem(itemIdOf(4711))).toBeNull();
-    expect(await run.feed.readItem(itemIdOf('no number'))).toBeNull();
+    expect(await read(run.feed, itemIdOf(4711))).toBeNull();
+    expect(await read(run.feed, itemIdOf('no number'))).toBeNull();
     expect(await run.feed.readStanding(userIdOf(ann))).toEqual({
       mayConnect: true,
       suspendedUntilMs: null,
@@ -266,3 +268,7 @@ describe.each(FLAVOURS)('%s', (flavour) => {
     expect(run.feed.isFresh()).toBe(false);
   });
 });
+
+function read(feed: Feed, itemId: ItemId): Promise<AuctionView | null> {
+  return feed.withItems([itemId], (find) => find(itemId));
+}

@@ -41,6 +41,7 @@ test('hello tells a v2 client who it is and what it may do; an old client gets n
     heartbeatSeconds: 25,
     expiresAt: new Date(expiresAtMs).toISOString(),
     limits: { subscriptions: 200, messageBytes: 16_384, messagesPerSecond: 20 },
+    lastEventId: null,
   });
   const old = await harness.client({ userId: 5 });
   await old.settle();

@@ -29,6 +29,7 @@ export const OPTIONS: GatewayOptions = {
   messageBurstMax: 200,
   connectionsMax: 20_000,
   backlogBytesMax: 1_048_576,
+  history: { eventsMax: 200_000, bytesMax: 67_108_864, ageMaxMs: 600_000 },
   drainMs: 3000,
   bidderNames: 'full',
   legacyTimesZone: null,

@@ -56,11 +56,15 @@ export class MemoryReads implements AuctionReads {
     };
   }
 
-  async readItem(itemId: ItemId): Promise<AuctionView | null> {
-    this.itemsRead.push(itemId);
+  async withItems<T>(
+    itemIds: readonly ItemId[],
+    take: (find: (itemId: ItemId) => AuctionView | null) => T,
+  ): Promise<T> {
+    const missing = itemIds.filter((itemId) => this.book.get(itemId) === undefined);
+    this.itemsRead.push(...missing);
     await this.#gate;
     if (this.failure !== null) throw this.failure;
-    return this.#tables.get(itemId) ?? null;
+    return take((itemId) => this.book.get(itemId) ?? this.#tables.get(itemId) ?? null);
   }
 
   async readStanding(userId: UserId): Promise<UserStanding | null> {

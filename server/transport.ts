@@ -1,0 +1,22 @@
+/**
+ * What carries a client's frames: a WebSocket, or a stream of server-sent events.
+ */
+export interface Transport {
+  /** False once a close was sent or the socket is gone. */
+  readonly isOpen: boolean;
+  /** Bytes handed over and not yet taken by the kernel. */
+  readonly backlogBytes: number;
+  /** Grows whenever the client gives a sign of life. */
+  readonly receivedBytes: number;
+  /** Writes whole WebSocket text frames, unmasked, in one go; after the close nothing more is written. */
+  writeFrames(frames: Buffer): void;
+  /** Asks for a sign of life. */
+  writePing(): void;
+  /** Calls back once when everything handed over was taken; call it while there is a backlog. */
+  onceDrained(callback: () => void): void;
+  close(code: number, reason: string): void;
+  terminate(): void;
+  /** Stops reading from the client. */
+  pause(): void;
+  resume(): void;
+}
