@@ -201,8 +201,8 @@ function outcomeOf(
   return endsBelowReserve(auction, finalPrice) ? 'reserve_not_met' : status;
 }
 
-/** Takes over what the image says; where it is silent the book stands. */
-function applyImage(schema: BookSchema, auction: Auction, image: ItemImage): void {
+/** Takes over what the image says; where it is silent the entry stands. */
+export function applyImage(schema: BookSchema, auction: Auction, image: ItemImage): void {
   auction.status = image.status ?? auction.status;
   auction.currentPrice = said(image.currentPrice, auction.currentPrice);
   auction.endTimeMs = said(image.endTimeMs, auction.endTimeMs);
