@@ -32,7 +32,7 @@ function introduction(secrets: readonly string[]): string {
 # Configuration
 
 Gavelcast is configured by environment variables, and by the same \`.env\` file as the PHP API, so that nothing has to be written down twice. It reads \`.env\` in
-the directory it is started in, or the file named by \`--env-file\`. Where both have a name, the environment wins. Names that are not listed here belong to the
+the directory it is started in, or the file named by \`--env\`. Where both have a name, the environment wins. Names that are not listed here belong to the
 PHP side and are ignored; a name one slip of the finger away from one of these gets a warning.
 
 - An env file has \`NAME=value\` lines. \`#\` starts a comment; a value that holds \`#\` or begins or ends with a blank belongs in quotes.

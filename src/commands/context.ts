@@ -3,6 +3,7 @@
  * every fault on stderr at once.
  */
 import { loadConfig, type ConfigResult, type Part } from '../config.ts';
+import { misspellings } from '../config-rules.ts';
 import {
   problemText,
   type ConfigProblem,
@@ -11,6 +12,7 @@ import {
 } from '../config-problem.ts';
 import { readEnvironment, type FoundEnvironment } from '../env-file.ts';
 import type { Clock } from '../ports.ts';
+import { fileProblems } from './feed-options.ts';
 
 /** A place for text: `process.stdout`, `process.stderr`, or a test's. */
 export interface Output {
@@ -43,17 +45,19 @@ export type LoadedConfig = Extract<ConfigResult, { ok: true }> & {
 
 /** Options that every command has. */
 export interface CommonOptions {
-  readonly envFile?: string;
+  /** Path of the env file. */
+  readonly env?: string;
 }
 
-/** The environment as `--env-file` and the working directory say. */
+/** The environment as `--env` and the working directory say. */
 export function findEnvironment(options: CommonOptions, context: CommandContext): FoundEnvironment {
-  return readEnvironment({ env: context.env, cwd: context.cwd, envFile: options.envFile ?? null });
+  return readEnvironment({ env: context.env, cwd: context.cwd, envFile: options.env ?? null });
 }
 
 /**
- * The configuration of what this command uses. Null: there were faults, all of them are on stderr, and the command ends
- * with `EXIT.config`.
+ * The configuration of what this command uses, the files it names included. Null: there were faults, all of them are on
+ * stderr after the warnings (a misspelt name or a value cut short is often why another one is missing), and the command
+ * ends with `EXIT.config`.
  */
 export function loadOrExplain(
   found: FoundEnvironment,
@@ -61,8 +65,13 @@ export function loadOrExplain(
   context: CommandContext,
 ): LoadedConfig | null {
   const result = loadConfig(found.env, parts);
-  const problems = [...found.problems, ...(result.ok ? [] : result.problems)];
+  const problems = [
+    ...found.problems,
+    ...(result.ok ? [] : result.problems),
+    ...(parts.includes('source') ? fileProblems(found.env, context.cwd) : []),
+  ];
   if (!result.ok || problems.length > 0) {
+    warn([...found.warnings, ...misspellings(found.env)], context);
     explain(problems, context);
     return null;
   }

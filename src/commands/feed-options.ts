@@ -8,7 +8,7 @@ import type { ConnectionSettings } from '../../cdc/binlog-tail.ts';
 import type { FeedOptions } from '../../cdc/feed.ts';
 import { parseMappingFile, type MappingOverride } from '../../cdc/mapping-file.ts';
 import type { SourceConfig } from '../config.ts';
-import type { ConfigProblem } from '../config-problem.ts';
+import type { ConfigProblem, Environment } from '../config-problem.ts';
 
 const CONNECT_TIMEOUT_MS = 10_000;
 
@@ -34,6 +34,15 @@ export function readFeedOptions(source: SourceConfig, cwd: string): FeedOptionsR
     onPositionLost: source.onPositionLost,
   };
   return { ok: true, options };
+}
+
+/** What is wrong with the files that the environment names, whatever else is wrong with it. */
+export function fileProblems(env: Environment, cwd: string): readonly ConfigProblem[] {
+  const problems: ConfigProblem[] = [];
+  const named = (name: string): string | null => env[name]?.trim() || null;
+  readMapping(named('MAPPING_FILE'), cwd, problems);
+  readNamed('SOURCE_TLS_CA', named('SOURCE_TLS_CA'), cwd, problems);
+  return problems;
 }
 
 function connectionSettings(source: SourceConfig, ca: string | null): ConnectionSettings {

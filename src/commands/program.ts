@@ -76,10 +76,7 @@ type Finish = (code: number) => void;
 
 function addServe(program: Command, context: CommandContext, finish: Finish): void {
   subcommand(program, 'serve', 'tail the database and serve its auction events over WebSockets')
-    .addHelpText(
-      'after',
-      examples('gavelcast serve', 'gavelcast serve --env-file /etc/portal/.env'),
-    )
+    .addHelpText('after', examples('gavelcast serve', 'gavelcast serve --env /etc/portal/.env'))
     .addHelpText('after', `\n${variablesHelp()}`)
     .addHelpText('after', `\n${EXIT_CODES}`)
     .action(async (options: CommonOptions) => {
@@ -152,7 +149,7 @@ function addConfig(program: Command, context: CommandContext, finish: Finish): v
   subcommand(program, 'config', 'print the effective configuration, secrets masked')
     .option('--check', 'only say whether it is usable: exit 0 or 78')
     .option('--json', 'as one JSON object')
-    .addHelpText('after', examples('gavelcast config', 'gavelcast config --check --env-file .env'))
+    .addHelpText('after', examples('gavelcast config', 'gavelcast config --check --env .env'))
     .addHelpText('after', `\n${variablesHelp()}`)
     .action(async (options: ConfigOptions) => {
       const { config } = await import('./config.ts');
@@ -161,11 +158,14 @@ function addConfig(program: Command, context: CommandContext, finish: Finish): v
 }
 
 function subcommand(program: Command, name: string, description: string): Command {
-  return program
-    .command(name)
-    .description(description)
-    .version(VERSION, '-V, --version', 'print the version')
-    .option('--env-file <path>', 'env file to read instead of .env in the working directory');
+  return (
+    program
+      .command(name)
+      .description(description)
+      .version(VERSION, '-V, --version', 'print the version')
+      // Not --env-file: node takes that one for itself, wherever it stands on the command line.
+      .option('--env <path>', 'env file to read instead of .env in the working directory')
+  );
 }
 
 function examples(...lines: readonly string[]): string {

@@ -41,6 +41,12 @@ test('wrong configuration ends with 78 and prints no secret', async () => {
   expect(command.stderr()).not.toContain('kanari');
 });
 
+test('an env file that is not there is told by us, and not by node', async () => {
+  const command = startCommand(['config', '--env', '/no/such/file']);
+  expect(await command.exited()).toBe(78);
+  expect(command.stderr()).toContain('/no/such/file cannot be read (ENOENT)');
+});
+
 test('wrong usage ends with 64', async () => {
   expect(await startCommand(['nonsense']).exited()).toBe(64);
 });

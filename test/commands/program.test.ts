@@ -31,7 +31,7 @@ describe('help', () => {
     expect(help).toMatchObject({ code: 0, stderr: '' });
     expect(help.stdout).toContain(`Usage: gavelcast ${command}`);
     expect(help.stdout).toContain(`  gavelcast ${command}`);
-    expect(help.stdout).toContain('--env-file');
+    expect(help.stdout).toContain('--env <path>');
     expect((await run(['help', command])).stdout).toBe(help.stdout);
     expect(await run([command, '--version'])).toEqual({
       code: 0,
@@ -124,13 +124,13 @@ describe('wrong configuration: all faults on stderr, nothing on stdout, code 78,
   };
 
   test.each([
-    [['serve'], ['DB_PORT', 'DB_NAME', 'DB_USER', 'WS_PORT', 'JWT_SECRET']],
-    [['config'], ['DB_PORT', 'DB_NAME', 'DB_USER', 'WS_PORT', 'JWT_SECRET']],
+    [['serve'], ['DB_PORT', 'DB_NAME', 'DB_USER', 'WS_PORT', 'JWT_SECRET', 'MAPPING_FILE']],
+    [['config'], ['DB_PORT', 'DB_NAME', 'DB_USER', 'WS_PORT', 'JWT_SECRET', 'MAPPING_FILE']],
     [
       ['config', '--check'],
-      ['DB_PORT', 'DB_NAME', 'DB_USER', 'WS_PORT', 'JWT_SECRET'],
+      ['DB_PORT', 'DB_NAME', 'DB_USER', 'WS_PORT', 'JWT_SECRET', 'MAPPING_FILE'],
     ],
-    [['tail'], ['DB_PORT', 'DB_NAME', 'DB_USER']],
+    [['tail'], ['DB_PORT', 'DB_NAME', 'DB_USER', 'MAPPING_FILE']],
     [['token', '--user', '1'], ['JWT_SECRET']],
     [
       ['watch', '--user', '1'],
@@ -138,8 +138,8 @@ describe('wrong configuration: all faults on stderr, nothing on stdout, code 78,
     ],
     [['watch', '--token', 'x'], ['WS_PORT']],
     [
-      ['tail', '--env-file', 'nowhere'],
-      ['/', 'DB_PORT', 'DB_NAME', 'DB_USER'],
+      ['tail', '--env', 'nowhere'],
+      ['/', 'DB_PORT', 'DB_NAME', 'DB_USER', 'MAPPING_FILE'],
     ],
   ])('%j', async (args, names) => {
     const { code, stdout, stderr } = await run(args, { env });
@@ -150,20 +150,35 @@ describe('wrong configuration: all faults on stderr, nothing on stdout, code 78,
     expect(stderr).not.toContain('kanarienvogel');
   });
 
-  test.each(['serve', 'tail'])('%s: files that it names are faults too', async (command) => {
+  test.each(['serve', 'tail', 'config'])(
+    '%s: files that it names are faults too',
+    async (command) => {
+      const cwd = emptyDirectory();
+      writeFileSync(join(cwd, 'mapping.json'), '{"items": {"tabel": "lots"}, "bid": {}}');
+      const files = {
+        MAPPING_FILE: 'mapping.json',
+        SOURCE_TLS: 'verify-ca',
+        SOURCE_TLS_CA: 'none.pem',
+      };
+      const { code, stdout, stderr } = await run([command], { env: { ...GOOD, ...files }, cwd });
+      expect({ code, stdout }).toEqual({ code: 78, stdout: '' });
+      expect(stderr).toContain('tabel');
+      expect(stderr).toContain('"bid"');
+      expect(stderr).toContain('SOURCE_TLS_CA names a file that cannot be read (ENOENT)');
+      expect(stderr).not.toContain(CANARY);
+    },
+  );
+
+  test('what may explain a fault is told with it: a slip of the finger, a value cut short', async () => {
     const cwd = emptyDirectory();
-    writeFileSync(join(cwd, 'mapping.json'), '{"items": {"tabel": "lots"}, "bid": {}}');
-    const files = {
-      MAPPING_FILE: 'mapping.json',
-      SOURCE_TLS: 'verify-ca',
-      SOURCE_TLS_CA: 'none.pem',
-    };
-    const { code, stdout, stderr } = await run([command], { env: { ...GOOD, ...files }, cwd });
-    expect({ code, stdout }).toEqual({ code: 78, stdout: '' });
-    expect(stderr).toContain('tabel');
-    expect(stderr).toContain('"bid"');
-    expect(stderr).toContain('SOURCE_TLS_CA names a file that cannot be read (ENOENT)');
-    expect(stderr).not.toContain(CANARY);
+    const lines = ['DB_NAMME=portal', 'DB_USER=api', `JWT_SECRET=kanari#${CANARY}`];
+    writeFileSync(join(cwd, '.env'), lines.join('\n'));
+    const { code, stderr } = await run(['serve'], { cwd });
+    expect(code).toBe(78);
+    expect(stderr).toContain('DB_NAMME is not known; did you mean DB_NAME?');
+    expect(stderr).toContain("JWT_SECRET is cut at its '#'");
+    expect(stderr).toContain('JWT_SECRET has fewer than 32 bytes');
+    expect(stderr).not.toContain('kanari');
   });
 });
 
