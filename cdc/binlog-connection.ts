@@ -8,6 +8,8 @@ import type { AnyBinlogEvent, TableMapEvent, ZongJiOptions } from '@vlasky/zongj
 import { AppError } from '../src/errors.ts';
 import type { ConnectionSettings, Flavour } from './connection-settings.ts';
 import { DumpPackets, destroySocket } from './dump-packets.ts';
+import { claimServerId } from './server-id-claim.ts';
+import type { ServerIdClaim } from './server-id-claim.ts';
 import type { SourcePosition } from './source-position.ts';
 import { columnSchemas, mappedTable, mappedTableNames } from './table-columns.ts';
 import type { TableMapping } from './table-mapping.ts';
@@ -19,6 +21,8 @@ export interface BinlogConnectionOptions {
   readonly serverId: number;
   readonly mapping: TableMapping;
   readonly heartbeatPeriodMs: number;
+  /** Kept from one connection to the next. */
+  readonly claim: ServerIdClaim;
 }
 
 export interface BinlogConnectionListener {
@@ -173,6 +177,11 @@ export class BinlogConnection {
         ` SESSION net_write_timeout=${NET_WRITE_TIMEOUT_S.toString()}`,
       onResult,
     );
+    claimServerId(connection, this.#options, (error) => {
+      this.#fail(error);
+      // Now, before the driver turns to the dump command.
+      destroySocket(connection);
+    });
     ctrlConnection.query(`SET SESSION wait_timeout=${SIDE_WAIT_TIMEOUT_S.toString()}`, onResult);
     dropOwnAccount(zongji);
     const isDump = dumpCommandTest(zongji);

@@ -20,6 +20,7 @@ import { StatementReader, xidOf } from './logged-statement.ts';
 import type { LoggedStatement } from './logged-statement.ts';
 import { decodeRow } from './row-decoder.ts';
 import type { DecodeOptions } from './row-decoder.ts';
+import type { ServerIdClaim } from './server-id-claim.ts';
 import { SilenceWatch } from './silence-watch.ts';
 import { compareBinlogPositions } from './source-position.ts';
 import type { BinlogPosition, SourcePosition } from './source-position.ts';
@@ -74,6 +75,7 @@ export class BinlogTail {
   });
   readonly #counters = { statementWrites: 0, rowChanges: 0, packets: 0 };
   readonly #alarm: { statementAtMs: number } = { statementAtMs: -Infinity };
+  readonly #claim: ServerIdClaim = { connectionId: null };
   #packetAtMs = 0;
   #stream: Stream | null = null;
 
@@ -118,6 +120,7 @@ export class BinlogTail {
       held: this.#held,
       counters: this.#counters,
       alarm: this.#alarm,
+      claim: this.#claim,
       onPacket: () => {
         this.#packetAtMs = this.#deps.now();
       },
@@ -145,6 +148,7 @@ interface StreamOptions extends TailOptions, Deps {
   readonly held: HeldTransactions;
   readonly counters: { statementWrites: number; rowChanges: number; packets: number };
   readonly alarm: { statementAtMs: number };
+  readonly claim: ServerIdClaim;
   onPacket(): void;
 }
 

@@ -148,6 +148,7 @@ function isDenied(error: unknown): boolean {
   return error instanceof AppError && error.code === 'SOURCE_ACCESS_DENIED';
 }
 
-function grantee(user: string): string {
+/** An account in a GRANT, open to any host, because only the server knows which one we come from. */
+export function grantee(user: string): string {
   return `'${user.replaceAll("'", "''")}'@'%'`;
 }

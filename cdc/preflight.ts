@@ -11,7 +11,7 @@ import type { Check } from './check.ts';
 import type { DatabasePool } from './database-pool.ts';
 import { detectMapping } from './detect-mapping.ts';
 import type { MappingOverride } from './mapping-file.ts';
-import { checkGrants, missingReadGrants } from './preflight-grants.ts';
+import { checkGrants, grantee, missingReadGrants } from './preflight-grants.ts';
 import { readServerFacts } from './server-facts.ts';
 import type { ServerFacts } from './server-facts.ts';
 import { checkServer } from './preflight-server.ts';
@@ -133,14 +133,25 @@ async function checkServerId(
   const { knownServerId = null } = options;
   if (knownServerId !== null) return knownServerId;
   const known = { own: facts.serverId, replicas: await replicaIds(options.pool) };
-  if (options.serverId === null) return freeServerId(known, randomUUID());
+  if (options.serverId === null) {
+    const id = freeServerId(known, randomUUID());
+    const what = `our server id is derived at each start (${id.toString()} this time)`;
+    checks.push({ id: 'server-id', level: 'ok', what });
+    return id;
+  }
+  const id = options.serverId.toString();
+  const fix = 'Set SERVER_ID to another number, or leave it out: then a free one is derived.';
   if (isTaken(known, options.serverId)) {
-    checks.push({
-      id: 'server-id',
-      level: 'problem',
-      what: `Server id ${options.serverId.toString()} is taken by the server itself or by one of its replicas.`,
-      fix: 'Set another number for us, or none: then a free one is derived.',
-    });
+    const what = `Server id ${id} is taken by the server itself or by one of its replicas.`;
+    checks.push({ id: 'server-id', level: 'problem', what, fix });
+  } else if (known.replicas === null) {
+    const what = `Server id ${id} is set, and the server does not tell our account its replicas: one of them may have it.`;
+    const grant =
+      `${fix} Or let us look: GRANT REPLICATION MASTER ADMIN ON *.* TO ` +
+      `${grantee(options.connection.user)};`;
+    checks.push({ id: 'server-id', level: 'warning', what, fix: grant });
+  } else {
+    checks.push({ id: 'server-id', level: 'ok', what: `our server id ${id} is free` });
   }
   return options.serverId;
 }

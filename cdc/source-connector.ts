@@ -12,7 +12,7 @@ import type { MappingOverride } from './mapping-file.ts';
 import { preflight } from './preflight.ts';
 import { RowReader } from './row-reader.ts';
 import type { SourceInfo } from './source-info.ts';
-import type { SourcePosition } from './source-position.ts';
+import type { BinlogPosition, SourcePosition } from './source-position.ts';
 import { positionFault } from './source-status.ts';
 
 export interface ConnectorOptions {
@@ -46,6 +46,8 @@ export class SourceConnector {
   /** Kept across connections: it remembers XA transactions that were prepared and not yet decided. */
   #tail: BinlogTail | null = null;
   #serverId: number | null = null;
+  /** Of tails that were given up. */
+  #statementWrites = 0;
 
   constructor(
     pool: DatabasePool,
@@ -66,6 +68,16 @@ export class SourceConnector {
     return this.#tail?.packetAtMs ?? 0;
   }
 
+  /** See `BinlogTail.seen`; null before the first connection. */
+  get seen(): BinlogPosition | null {
+    return this.#tail?.seen ?? null;
+  }
+
+  /** Statements of STATEMENT format that named a mapped table, seen by all tails so far. */
+  get statementWrites(): number {
+    return this.#statementWrites + (this.#tail?.counters.statementWrites ?? 0);
+  }
+
   /** How to read the tables. @throws AppError SOURCE_UNREACHABLE before the first connection */
   get rows(): RowReader {
     if (this.#rows !== null) return this.#rows;
@@ -79,6 +91,7 @@ export class SourceConnector {
 
   /** What the tail holds belongs to a history that is given up. */
   forgetTail(): void {
+    this.#statementWrites = this.statementWrites;
     this.#tail = null;
   }
 
@@ -95,7 +108,7 @@ export class SourceConnector {
       before !== null && before.zoneName === source.zoneName && isSameMapping(before, source);
     if (!isSame || this.#rows === null) this.#rows = new RowReader(source.mapping, source.zone);
     if (!isSame || before.flavour !== source.flavour || before.serverId !== source.serverId) {
-      this.#tail = null;
+      this.forgetTail();
     }
     this.#tail ??= this.#makeTail(source);
     this.#source = source;
