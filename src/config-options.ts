@@ -2,13 +2,9 @@
  * The table of options. Names up to `WS_ENABLED` are the PHP API's own, so that both read one `.env`.
  */
 import { parseZone } from './auction/zone.ts';
+import { LIMIT_OPTIONS } from './config-limit-options.ts';
+import { TOKEN_OPTIONS } from './config-token-options.ts';
 import { choice, flag, integer, list, text, type Option } from './option.ts';
-
-/** The secret that the portal's example file ships: known to everyone. */
-export const EXAMPLE_JWT_SECRET = 'your-secret-key-here-change-in-production';
-
-/** Fewer bytes than HS256's own output are guessable (RFC 7518, 3.2). */
-export const JWT_SECRET_BYTES_MIN = 32;
 
 const HOST_KIND = 'host name or address';
 const HOST_MESSAGE = 'must be a host name or an address, without scheme, port or path';
@@ -192,36 +188,7 @@ export const OPTIONS = {
     max: 86_400,
     default: 180,
   }),
-  APP_ENV: text({
-    section: 'tokens',
-    text: '`development` allows the example secret, an empty one and short ones. Anything else is production.',
-    kind: 'name',
-    default: 'production',
-    example: 'production',
-  }),
-  JWT_SECRET: text({
-    section: 'tokens',
-    text: 'The secret that the PHP API signs its tokens with (HS256). Outside development the example secret, an empty one and one under 32 bytes are refused.',
-    kind: 'text',
-    default: '',
-    defaultText: 'none: required outside development',
-    example: '…',
-    isSecret: true,
-  }),
-  ALLOW_WEAK_JWT_SECRET: flag({
-    section: 'tokens',
-    text: '`1` takes a `JWT_SECRET` under 32 bytes outside development, with a warning, until it can be changed.',
-    default: false,
-    digits: true,
-  }),
-  JWT_EXPIRES_IN: text({
-    section: 'tokens',
-    text: "Lifetime of the PHP API's tokens. Not used: each token says itself when it expires.",
-    kind: 'anything',
-    default: null,
-    defaultText: 'not used',
-    example: '604800',
-  }),
+  ...TOKEN_OPTIONS,
   WS_HOST: text({
     section: 'server',
     text: 'Address to listen on; `127.0.0.1` behind a proxy on the same machine.',
@@ -290,38 +257,7 @@ export const OPTIONS = {
     default: false,
     digits: true,
   }),
-  MAX_CONNECTIONS: integer({
-    section: 'limits',
-    text: 'Connections at once; more are refused with 503 before the upgrade.',
-    unit: 'connections',
-    min: 1,
-    max: 1_000_000,
-    default: 50_000,
-  }),
-  MAX_SUBSCRIPTIONS: integer({
-    section: 'limits',
-    text: 'Items that one connection may watch.',
-    unit: 'items',
-    min: 1,
-    max: 100_000,
-    default: 200,
-  }),
-  MAX_MESSAGE_BYTES: integer({
-    section: 'limits',
-    text: 'Largest message of a client; a larger one closes its connection (1009).',
-    unit: 'bytes',
-    min: 256,
-    max: 16_777_216,
-    default: 16_384,
-  }),
-  MESSAGES_PER_SECOND: integer({
-    section: 'limits',
-    text: 'Messages that one client may send, on average; in a burst, as many as `MAX_SUBSCRIPTIONS`.',
-    unit: 'messages/s',
-    min: 1,
-    max: 10_000,
-    default: 20,
-  }),
+  ...LIMIT_OPTIONS,
   HISTORY_MINUTES: integer({
     section: 'history',
     text: 'How long published events are kept for clients that come back (`since`).',
