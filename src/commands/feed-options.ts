@@ -32,6 +32,8 @@ export function readFeedOptions(source: SourceConfig, cwd: string): FeedOptionsR
     queueBytesMax: source.queueBytes,
     nameCacheMax: source.nameCacheSize,
     onPositionLost: source.onPositionLost,
+    driftEveryMs: source.driftCheckMs,
+    overdueAfterMs: source.overdueMs,
   };
   return { ok: true, options };
 }
