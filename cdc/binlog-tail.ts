@@ -101,6 +101,11 @@ export class BinlogTail {
     return { ...this.#counters };
   }
 
+  /** Estimated bytes of committed transactions that nobody has taken yet. */
+  get queuedBytes(): number {
+    return this.#stream?.queuedBytes ?? 0;
+  }
+
   /**
    * One connection's life, from `from`. Returns when `signal` aborts; else ends by throwing, after everything that was
    * committed before the failure has been yielded. Sockets, timers and listeners are gone when it has ended, at most
@@ -224,6 +229,10 @@ class Stream {
     return this.#queue.isEmpty ? this.#streamAt : this.#yieldedAt;
   }
 
+  get queuedBytes(): number {
+    return this.#queue.bytes;
+  }
+
   open(): void {
     this.#watch.start();
     this.#connection.open(this.#from);
@@ -291,7 +300,7 @@ class Stream {
 
   #begin(gtid: string | null, { opens }: { readonly opens: boolean }): void {
     if (!this.#grouper.begin(gtid, { opens })) return;
-    this.#options.log.warn({ file: this.#file }, 'unfinished_transaction_dropped');
+    this.#options.log.warn({ file: this.#file }, 'unfinished transaction dropped');
   }
 
   #onRows(rows: RowsOfEvent): void {
@@ -321,14 +330,14 @@ class Stream {
     if (!statement.touchesMapped) return;
     const { log, now, counters, alarm } = this.#options;
     if (statement.kind === 'ddl') {
-      log.warn({ statement: statement.verb, file: this.#file }, 'mapped_table_ddl');
+      log.warn({ statement: statement.verb, file: this.#file }, 'mapped table ddl');
       return;
     }
     counters.statementWrites += 1;
     if (now() - alarm.statementAtMs < STATEMENT_ALARM_EVERY_MS) return;
     alarm.statementAtMs = now();
-    const fields = { statement: statement.verb, file: this.#file, total: counters.statementWrites };
-    log.error(fields, 'statement_format_write');
+    const total = counters.statementWrites;
+    log.error({ statement: statement.verb, file: this.#file, total }, 'statement format write');
   }
 
   #onCommit(group: CommittedGroup, timestampMs: number, offset: number): void {

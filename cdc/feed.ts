@@ -5,8 +5,9 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { AuctionView, Book, BookView } from '../src/auction/book.ts';
 import type { ItemId, UserId } from '../src/auction/ids.ts';
 import { AppError, ERRORS } from '../src/errors.ts';
+import type { ErrorCode } from '../src/errors.ts';
 import type { AuctionReads, Clock, FeedState, Log, Publisher, UserStanding } from '../src/ports.ts';
-import type { ConnectionSettings } from './binlog-tail.ts';
+import type { ConnectionSettings, TailCounters } from './binlog-tail.ts';
 import { CurrentItems } from './current-items.ts';
 import { BookWatch } from './book-watch.ts';
 import type { BookCounters } from './book-watch.ts';
@@ -54,9 +55,22 @@ export interface FeedOptions {
 }
 
 /** Counted since the feed was made; for metrics. */
-export interface FeedCounters extends BookCounters {
-  /** Statements of STATEMENT format that name a mapped table: writes that no client was told of. */
-  readonly statementWrites: number;
+export interface FeedCounters extends BookCounters, TailCounters {
+  /** Transactions that were translated, those without events included. */
+  readonly transactions: number;
+  /** Time spent translating, in milliseconds. */
+  readonly translateMs: number;
+  /** Connections that ended or could not be made, by what was wrong with them. */
+  readonly retries: ReadonlyMap<ErrorCode, number>;
+  /** Positions that were given up. */
+  readonly positionsLost: number;
+  /** Estimated bytes of committed transactions that wait to be translated now. */
+  readonly queuedBytes: number;
+  /**
+   * How late what we publish is now, in milliseconds: age of the last transaction when it was done, 0 once the stream
+   * has nothing more for us; without a connection, the time since its last packet. Null before the first stream.
+   */
+  readonly behindMs: number | null;
 }
 
 export interface Feed extends AuctionReads {
@@ -131,6 +145,10 @@ class DatabaseFeed implements Feed {
   /** A table was altered: load the book again, publishing on meanwhile. */
   #mustReload = false;
   #committedAtMs: number | null = null;
+  #processedAtMs = 0;
+  #transactions = 0;
+  #positionsLost = 0;
+  readonly #retries = new Map<ErrorCode, number>();
   #liveSinceMs: number | null = null;
 
   constructor(options: FeedOptions, deps: FeedDeps) {
@@ -178,7 +196,28 @@ class DatabaseFeed implements Feed {
   }
 
   counters(): FeedCounters {
-    return { ...this.#watch.counters, statementWrites: this.#connector.statementWrites };
+    return {
+      ...this.#watch.counters,
+      ...this.#connector.counters,
+      transactions: this.#transactions,
+      translateMs: this.#pipeline?.translateMs ?? 0,
+      retries: this.#retries,
+      positionsLost: this.#positionsLost,
+      queuedBytes: this.#connector.queuedBytes,
+      behindMs: this.#behindMs(),
+    };
+  }
+
+  #behindMs(): number | null {
+    const { packetAtMs, queuedBytes, heartbeatPeriodMs } = this.#connector;
+    if (packetAtMs === 0) return null;
+    const nowMs = this.#deps.now();
+    if (this.#phase.state !== 'streaming') return Math.max(0, nowMs - packetAtMs);
+    if (this.#committedAtMs === null) return 0;
+    const isWorking = queuedBytes > 0 || nowMs - this.#processedAtMs < 2 * heartbeatPeriodMs;
+    if (!isWorking) return 0;
+    const atMs = queuedBytes > 0 ? nowMs : this.#processedAtMs;
+    return Math.max(0, atMs + this.#clockOffsetMs - this.#committedAtMs);
   }
 
   feedState(): FeedState {
@@ -255,12 +294,14 @@ class DatabaseFeed implements Feed {
         onProcessed: (end, committedAtMs) => {
           this.#position = end;
           this.#committedAtMs = committedAtMs ?? this.#committedAtMs;
+          this.#processedAtMs = this.#deps.now();
+          this.#transactions += 1;
           if (this.#progress.isAwaited) this.#progress.reached(end().binlog);
         },
       });
       if (outcome === 'schema-changed') {
         const text = 'a mapped table was altered: reading schema and book again';
-        this.#deps.log.warn({ text }, 'schema_changed');
+        this.#deps.log.warn({ text }, 'schema changed');
         this.#mustReload = true;
       }
     } finally {
@@ -345,7 +386,7 @@ class DatabaseFeed implements Feed {
       void this.#refreshClock();
     }, CLOCK_EVERY_MS).unref();
     this.#enter({ state: 'streaming' });
-    this.#deps.log.info({ version: source.version, serverId: source.serverId }, 'source_streaming');
+    this.#deps.log.info({ version: source.version, serverId: source.serverId }, 'source streaming');
     start.resolve(source);
   }
 
@@ -354,7 +395,8 @@ class DatabaseFeed implements Feed {
     const recovery = recoveryOf(failure.code, this.#options.onPositionLost);
     if (failure.code === 'SERVER_ID_CONFLICT') this.#connector.forgetServerId();
     if (recovery !== 'reload') return recovery === 'resume';
-    this.#deps.log.error({ code: failure.code, text: failure.message }, 'position_lost');
+    this.#deps.log.error({ code: failure.code, text: failure.message }, 'position lost');
+    this.#positionsLost += 1;
     this.#position = null;
     if (this.#pipeline !== null) {
       // What the countdowns would tell is no longer known to be true.
@@ -367,11 +409,12 @@ class DatabaseFeed implements Feed {
 
   #noteRetry(failure: AppError, attempt: number): void {
     const lastError = failure.message;
+    this.#retries.set(failure.code, (this.#retries.get(failure.code) ?? 0) + 1);
     this.#pool.renew();
     this.#clientPool.renew();
     this.#enter({ state: 'connecting', attempt, lastError });
     const level = ERRORS[failure.code].log === 'error' ? 'error' : retryLogLevel(attempt);
-    this.#deps.log[level]({ code: failure.code, attempt, text: lastError }, 'source_retry');
+    this.#deps.log[level]({ code: failure.code, attempt, text: lastError }, 'source retry');
   }
 
   #halt(error: unknown, start: Start): void {
@@ -379,7 +422,7 @@ class DatabaseFeed implements Feed {
     const code = error instanceof AppError ? error.code : 'ROW_UNDECODABLE';
     const reason = error instanceof Error ? error.message : String(error);
     this.#enter({ state: 'halted', code, reason });
-    this.#deps.log.fatal({ code, text: reason, err: error }, 'feed_halted');
+    this.#deps.log.fatal({ code, text: reason, err: error }, 'feed halted');
     start.reject(error);
   }
 
@@ -405,7 +448,7 @@ class DatabaseFeed implements Feed {
     try {
       this.#clockOffsetMs = await measureClockOffset(this.#pool, this.#deps.now);
     } catch (error) {
-      this.#deps.log.debug({ err: error }, 'clock_unmeasured');
+      this.#deps.log.debug({ err: error }, 'clock unmeasured');
     }
   }
 

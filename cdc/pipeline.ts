@@ -53,6 +53,7 @@ export class Pipeline {
   /** Newest bid key delivered, where keys are integers. */
   #newestBid: BidId | null = null;
   #isBusy = false;
+  #translateMs = 0;
 
   constructor(options: PipelineOptions, deps: PipelineDeps) {
     this.#options = options;
@@ -90,6 +91,11 @@ export class Pipeline {
   /** True while a transaction is partly in the book. */
   get isBusy(): boolean {
     return this.#isBusy;
+  }
+
+  /** Time spent translating so far, in milliseconds; publishing is not part of it. */
+  get translateMs(): number {
+    return this.#translateMs;
   }
 
   /** Active auctions past their end, with that end in epoch ms. */
@@ -167,7 +173,7 @@ export class Pipeline {
       const known = this.#book.get(itemId);
       if (known !== undefined) this.#book.set(known);
     }
-    this.#deps.log.debug({ asked: itemIds.length, found: found.size }, 'items_read');
+    this.#deps.log.debug({ asked: itemIds.length, found: found.size }, 'items read');
   }
 
   /** One tick: book, names, countdown and events move together. */
@@ -175,6 +181,7 @@ export class Pipeline {
     const { names, publisher } = this.#options;
     this.#options.changing?.(slice);
     for (const run of runsBetweenUsers(slice)) {
+      const startedAtMs = performance.now();
       for (const change of run) {
         if (change.table === 'users') names.apply(change);
         else if (change.table === 'bids' && change.kind === 'insert') this.#noteBid(change.bidId);
@@ -184,6 +191,7 @@ export class Pipeline {
         events.push(...translateChanges(this.#book, transactionId, settled));
       }
       this.#follow();
+      this.#translateMs += performance.now() - startedAtMs;
       if (events.length > 0) publisher.publish({ events, nameOf: this.#nameOf, committedAtMs });
     }
   }
@@ -229,7 +237,7 @@ export class Pipeline {
         const level = attempt % 20 === 0 ? 'warn' : 'debug';
         this.#deps.log[level](
           { code: error.code, attempt, error: error.message },
-          'side_read_failed',
+          'side read failed',
         );
         await delay(RETRY_EVERY_MS, undefined, { signal });
       }

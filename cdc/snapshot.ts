@@ -160,7 +160,7 @@ async function loadBook(
     shownAtMs = now();
     const ms = shownAtMs - startedAtMs;
     const text = `loading the book: ${step}, ${book.size.toString()} auctions so far`;
-    log.info({ step, auctions: book.size, ms, text }, 'book_loading');
+    log.info({ step, auctions: book.size, ms, text }, 'book loading');
   };
 
   const select = `SELECT ${rows.itemColumns()} FROM ${itemTable} WHERE ${status} IN (?)`;
@@ -175,7 +175,7 @@ async function loadBook(
     progress('bid counts');
   }
   if (!rows.schema.leaderColumn) await loadLeaders({ session, rows, book, live, words, progress });
-  log.debug({ auctions: book.size, ms: now() - startedAtMs }, 'book_read');
+  log.debug({ auctions: book.size, ms: now() - startedAtMs }, 'book read');
   return book;
 }
 

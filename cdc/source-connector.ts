@@ -5,6 +5,7 @@
 import { AppError } from '../src/errors.ts';
 import type { Clock, Log } from '../src/ports.ts';
 import { BinlogTail } from './binlog-tail.ts';
+import type { TailCounters } from './binlog-tail.ts';
 import { linesOf } from './check.ts';
 import type { ConnectionSettings } from './connection-settings.ts';
 import type { DatabasePool } from './database-pool.ts';
@@ -47,7 +48,7 @@ export class SourceConnector {
   #tail: BinlogTail | null = null;
   #serverId: number | null = null;
   /** Of tails that were given up. */
-  #statementWrites = 0;
+  #counted: TailCounters = { statementWrites: 0, rowChanges: 0, packets: 0 };
 
   constructor(
     pool: DatabasePool,
@@ -73,9 +74,20 @@ export class SourceConnector {
     return this.#tail?.seen ?? null;
   }
 
-  /** Statements of STATEMENT format that named a mapped table, seen by all tails so far. */
-  get statementWrites(): number {
-    return this.#statementWrites + (this.#tail?.counters.statementWrites ?? 0);
+  /** Of all tails so far. */
+  get counters(): TailCounters {
+    const tail = this.#tail?.counters;
+    if (tail === undefined) return this.#counted;
+    return {
+      statementWrites: this.#counted.statementWrites + tail.statementWrites,
+      rowChanges: this.#counted.rowChanges + tail.rowChanges,
+      packets: this.#counted.packets + tail.packets,
+    };
+  }
+
+  /** Estimated bytes of committed transactions that wait to be translated. */
+  get queuedBytes(): number {
+    return this.#tail?.queuedBytes ?? 0;
   }
 
   /** How to read the tables. @throws AppError SOURCE_UNREACHABLE before the first connection */
@@ -91,7 +103,7 @@ export class SourceConnector {
 
   /** What the tail holds belongs to a history that is given up. */
   forgetTail(): void {
-    this.#statementWrites = this.statementWrites;
+    this.#counted = this.counters;
     this.#tail = null;
   }
 
@@ -147,7 +159,7 @@ export class SourceConnector {
     const isFirst = this.#source === null;
     if (result.ok) {
       const warnings = isFirst ? linesOf(result.checks, 'warning') : [];
-      for (const text of warnings) this.#deps.log.warn({ text }, 'preflight_warning');
+      for (const text of warnings) this.#deps.log.warn({ text }, 'preflight warning');
       return result.source;
     }
     const text = linesOf(result.checks, 'problem').join('\n');

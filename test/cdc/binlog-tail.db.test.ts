@@ -259,7 +259,7 @@ describe.each(SERVERS)('$name', ({ name, flavour, variables }) => {
       );
       await run.untilChanges(2);
       expect(run.transactions.filter((each) => each.schemaChanged)).toHaveLength(2);
-      expect(web.logged.filter((event) => event === 'mapped_table_ddl')).toHaveLength(2);
+      expect(web.logged.filter((event) => event === 'mapped table ddl')).toHaveLength(2);
     } finally {
       await web.close();
     }
@@ -277,7 +277,7 @@ describe.each(SERVERS)('$name', ({ name, flavour, variables }) => {
     await lab.run(bid(2));
     await run.untilChanges(1);
     expect(run.tail.counters.statementWrites).toBe(2);
-    expect(lab.logged.filter((event) => event === 'statement_format_write')).toHaveLength(1);
+    expect(lab.logged.filter((event) => event === 'statement format write')).toHaveLength(1);
   });
 
   test.each(['gtid', 'file'] as const)(

@@ -135,7 +135,7 @@ describe.each(FLAVOURS)('on %s', (flavour) => {
       { name: 'wait_timeout=5', flavour, variables, expects: 'delivered' },
       async (rig) => {
         await pause(7000);
-        expect(rig.logged('source_retry')).toEqual([]);
+        expect(rig.logged('source retry')).toEqual([]);
         rig.cured();
       },
     );

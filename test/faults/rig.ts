@@ -333,7 +333,7 @@ async function expectHalt(rig: Rig, scenario: Scenario, code: string): Promise<v
   expect(undelivered).toBeGreaterThan(0);
   expect(isPrefix(rig), 'what was told is a prefix of what was committed').toBe(true);
   expect((await rig.readiness()).status).toBe(503);
-  expect(rig.logged('feed_halted')).toHaveLength(1);
+  expect(rig.logged('feed halted')).toHaveLength(1);
 }
 
 function isPrefix(rig: Rig): boolean {
