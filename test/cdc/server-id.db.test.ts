@@ -50,19 +50,19 @@ describe.each(FLAVOURS)('%s', (flavour) => {
     expect(sources[0].serverId).not.toBe(sources[1].serverId);
     for (let turn = 0; turn < 5; turn += 1) await bid();
     await Promise.all([first.untilEvents(5), second.untilEvents(5)]);
-    expect([...lines(first, 'source_retry'), ...lines(second, 'source_retry')]).toEqual([]);
+    expect([...lines(first, 'source retry'), ...lines(second, 'source_retry')]).toEqual([]);
   });
 
   test('one id for two: the second is told so and waits, the first never stops; then the second takes over', async () => {
     const first = lab.run({ serverId: 77 });
     await first.started;
     const second = lab.run({ serverId: 77 });
-    await until(() => lines(second, 'source_retry').length >= 3, {
+    await until(() => lines(second, 'source retry').length >= 3, {
       withinMs: 20_000,
       what: 'the second to be refused three times',
     });
-    for (const text of lines(second, 'source_retry')) expect(text).toContain('server id 77');
-    expect(second.log.find((line) => line.event === 'source_retry')).toMatchObject({
+    for (const text of lines(second, 'source retry')) expect(text).toContain('server id 77');
+    expect(second.log.find((line) => line.event === 'source retry')).toMatchObject({
       level: 'error',
       fields: { code: 'SERVER_ID_CONFLICT' },
     });
@@ -84,14 +84,14 @@ describe.each(FLAVOURS)('%s', (flavour) => {
         `SELECT ID FROM information_schema.PROCESSLIST WHERE COMMAND LIKE 'Binlog Dump%'`,
       );
       for (const row of dumps) await lab.execute(`KILL ${String(row['ID'])}`);
-      await until(() => run.log.filter((line) => line.event === 'source_streaming').length > turn, {
+      await until(() => run.log.filter((line) => line.event === 'source streaming').length > turn, {
         what: 'the stream to come back',
       });
     }
     await bid();
     await run.untilEvents(1);
     const codes = run.log
-      .filter((line) => line.event === 'source_retry')
+      .filter((line) => line.event === 'source retry')
       .map((line) => line.fields['code']);
     expect(codes).not.toContain('SERVER_ID_CONFLICT');
   });
