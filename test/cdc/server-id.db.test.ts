@@ -50,7 +50,7 @@ describe.each(FLAVOURS)('%s', (flavour) => {
     expect(sources[0].serverId).not.toBe(sources[1].serverId);
     for (let turn = 0; turn < 5; turn += 1) await bid();
     await Promise.all([first.untilEvents(5), second.untilEvents(5)]);
-    expect([...lines(first, 'source retry'), ...lines(second, 'source_retry')]).toEqual([]);
+    expect([...lines(first, 'source retry'), ...lines(second, 'source retry')]).toEqual([]);
   });
 
   test('one id for two: the second is told so and waits, the first never stops; then the second takes over', async () => {
