@@ -5,13 +5,13 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { AuctionView, Book, BookView } from '../src/auction/book.ts';
 import type { ItemId, UserId } from '../src/auction/ids.ts';
 import { AppError, ERRORS } from '../src/errors.ts';
-import type { ErrorCode } from '../src/errors.ts';
 import type { AuctionReads, Clock, FeedState, Log, Publisher, UserStanding } from '../src/ports.ts';
-import type { ConnectionSettings, TailCounters } from './binlog-tail.ts';
+import type { ConnectionSettings } from './binlog-tail.ts';
 import { CurrentItems } from './current-items.ts';
 import { BookWatch } from './book-watch.ts';
-import type { BookCounters } from './book-watch.ts';
 import { DatabasePool } from './database-pool.ts';
+import { behindMs, FeedTally } from './feed-counters.ts';
+import type { FeedCounters } from './feed-counters.ts';
 import { runStream } from './feed-stream.ts';
 import type { Joining } from './feed-stream.ts';
 import { ItemLookup } from './item-lookup.ts';
@@ -52,25 +52,6 @@ export interface FeedOptions {
   readonly driftConfirmAfterMs?: number;
   /** Milliseconds past its end after which an active auction is reported; default 180,000. */
   readonly overdueAfterMs?: number;
-}
-
-/** Counted since the feed was made; for metrics. */
-export interface FeedCounters extends BookCounters, TailCounters {
-  /** Transactions that were translated, those without events included. */
-  readonly transactions: number;
-  /** Time spent translating, in milliseconds. */
-  readonly translateMs: number;
-  /** Connections that ended or could not be made, by what was wrong with them. */
-  readonly retries: ReadonlyMap<ErrorCode, number>;
-  /** Positions that were given up. */
-  readonly positionsLost: number;
-  /** Estimated bytes of committed transactions that wait to be translated now. */
-  readonly queuedBytes: number;
-  /**
-   * How late what we publish is now, in milliseconds: age of the last transaction when it was done, 0 once the stream
-   * has nothing more for us; without a connection, the time since its last packet. Null before the first stream.
-   */
-  readonly behindMs: number | null;
 }
 
 export interface Feed extends AuctionReads {
@@ -145,10 +126,7 @@ class DatabaseFeed implements Feed {
   /** A table was altered: load the book again, publishing on meanwhile. */
   #mustReload = false;
   #committedAtMs: number | null = null;
-  #processedAtMs = 0;
-  #transactions = 0;
-  #positionsLost = 0;
-  readonly #retries = new Map<ErrorCode, number>();
+  readonly #tally = new FeedTally();
   #liveSinceMs: number | null = null;
 
   constructor(options: FeedOptions, deps: FeedDeps) {
@@ -196,28 +174,22 @@ class DatabaseFeed implements Feed {
   }
 
   counters(): FeedCounters {
+    const { transactions, retries, positionsLost, processedAtMs } = this.#tally;
+    const { counters, packetAtMs, queuedBytes, heartbeatPeriodMs } = this.#connector;
+    const lateness = {
+      isStreaming: this.#phase.state === 'streaming',
+      nowMs: this.#deps.now(),
+      ...{ packetAtMs, queuedBytes, heartbeatPeriodMs, processedAtMs },
+      committedAtMs: this.#committedAtMs,
+      clockOffsetMs: this.#clockOffsetMs,
+    };
     return {
       ...this.#watch.counters,
-      ...this.#connector.counters,
-      transactions: this.#transactions,
+      ...counters,
+      ...{ transactions, retries, positionsLost, queuedBytes },
       translateMs: this.#pipeline?.translateMs ?? 0,
-      retries: this.#retries,
-      positionsLost: this.#positionsLost,
-      queuedBytes: this.#connector.queuedBytes,
-      behindMs: this.#behindMs(),
+      behindMs: behindMs(lateness),
     };
-  }
-
-  #behindMs(): number | null {
-    const { packetAtMs, queuedBytes, heartbeatPeriodMs } = this.#connector;
-    if (packetAtMs === 0) return null;
-    const nowMs = this.#deps.now();
-    if (this.#phase.state !== 'streaming') return Math.max(0, nowMs - packetAtMs);
-    if (this.#committedAtMs === null) return 0;
-    const isWorking = queuedBytes > 0 || nowMs - this.#processedAtMs < 2 * heartbeatPeriodMs;
-    if (!isWorking) return 0;
-    const atMs = queuedBytes > 0 ? nowMs : this.#processedAtMs;
-    return Math.max(0, atMs + this.#clockOffsetMs - this.#committedAtMs);
   }
 
   feedState(): FeedState {
@@ -294,8 +266,7 @@ class DatabaseFeed implements Feed {
         onProcessed: (end, committedAtMs) => {
           this.#position = end;
           this.#committedAtMs = committedAtMs ?? this.#committedAtMs;
-          this.#processedAtMs = this.#deps.now();
-          this.#transactions += 1;
+          this.#tally.processed(this.#deps.now());
           if (this.#progress.isAwaited) this.#progress.reached(end().binlog);
         },
       });
@@ -396,7 +367,7 @@ class DatabaseFeed implements Feed {
     if (failure.code === 'SERVER_ID_CONFLICT') this.#connector.forgetServerId();
     if (recovery !== 'reload') return recovery === 'resume';
     this.#deps.log.error({ code: failure.code, text: failure.message }, 'position lost');
-    this.#positionsLost += 1;
+    this.#tally.positionLost();
     this.#position = null;
     if (this.#pipeline !== null) {
       // What the countdowns would tell is no longer known to be true.
@@ -409,7 +380,7 @@ class DatabaseFeed implements Feed {
 
   #noteRetry(failure: AppError, attempt: number): void {
     const lastError = failure.message;
-    this.#retries.set(failure.code, (this.#retries.get(failure.code) ?? 0) + 1);
+    this.#tally.retried(failure.code);
     this.#pool.renew();
     this.#clientPool.renew();
     this.#enter({ state: 'connecting', attempt, lastError });
