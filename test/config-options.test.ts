@@ -111,6 +111,24 @@ const TABLE: Readonly<Record<Exclude<OptionName, 'JWT_EXPIRES_IN'>, OptionRow>> 
     ],
     bad: ['65535', '4294967297', '64M'],
   },
+  DRIFT_CHECK_MINUTES: {
+    of: (c) => c.source.driftCheckMs,
+    absent: 900_000,
+    good: [
+      ['0', 0],
+      ['10080', 604_800_000],
+    ],
+    bad: ['-1', '10081', 'never'],
+  },
+  OVERDUE_SECONDS: {
+    of: (c) => c.source.overdueMs,
+    absent: 180_000,
+    good: [
+      ['1', 1000],
+      ['86400', 86_400_000],
+    ],
+    bad: ['0', '86401', '3m'],
+  },
   NAME_CACHE_SIZE: {
     of: (c) => c.source.nameCacheSize,
     absent: 100_000,
