@@ -35,8 +35,8 @@ export interface ConnectionHost {
   received(connection: Connection, text: string): void;
   /** The connection takes no further part in anything; called once, before its close frame is written. */
   leaving(connection: Connection): void;
-  /** Its socket is gone; called once, after `leaving`. */
-  gone(connection: Connection): void;
+  /** Its socket is gone; called once, after `leaving`. `code`: what we closed it with, else what the client said. */
+  gone(connection: Connection, code: number): void;
   wrote(frames: number, bytes: number): void;
   /** A client was found too slow, just before it is closed. */
   tooSlow(connection: Connection): void;
@@ -75,6 +75,7 @@ export class Connection implements BatchRecipient, Follower, SocketOwner, Swept 
   readonly #socket: Transport;
   #stage: Stage = 'unauthenticated';
   #identity: Identity | null = null;
+  #closeCode: CloseCode | null = null;
   #receivedBytesSeen = 0;
   #silentPeriods = 0;
 
@@ -156,6 +157,7 @@ export class Connection implements BatchRecipient, Follower, SocketOwner, Swept 
   /** Sends what is owed, then the close frame; `ws` cuts the socket if the client does not answer it. Idempotent. */
   close(code: CloseCode): void {
     if (this.#stage === 'closing') return;
+    this.#closeCode = code;
     this.#leave();
     this.#host.batch.flushOne(this);
     this.#socket.close(code, CLOSE_CODES[code].reason);
@@ -195,9 +197,9 @@ export class Connection implements BatchRecipient, Follower, SocketOwner, Swept 
     this.close(1003);
   }
 
-  socketClosed(): void {
+  socketClosed(code: number): void {
     this.#leave();
-    this.#host.gone(this);
+    this.#host.gone(this, this.#closeCode ?? code);
   }
 
   #leave(): void {

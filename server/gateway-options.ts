@@ -2,11 +2,14 @@
  * The public face of the sockets side: what `main.ts` hands over and what it gets back.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { ItemId, UserId } from '../src/auction/ids.ts';
 import type { TokenRules } from '../src/token-rules.ts';
 import type { Zone } from '../src/auction/zone.ts';
 import type { BidderNames } from '../src/protocol/server-message.ts';
 import type { HistoryBounds } from '../src/topics/history.ts';
 import type { AuctionReads, Clock, FeedState, Log, Publisher } from '../src/ports.ts';
+import type { GatewayView } from './gateway-view.ts';
+import type { CloseLabel } from './tally.ts';
 
 /** Everything an operator may set. Bounds and defaults are those of the configuration schema. */
 export interface GatewayOptions {
@@ -83,6 +86,13 @@ export interface GatewayStats {
   readonly eventsReplayed: number;
   readonly slowClientsClosed: number;
   readonly heartbeatsLost: number;
+  readonly isDraining: boolean;
+  /** Connections that ended, by close code: ours, else the client's. */
+  readonly closesByCode: ReadonlyMap<CloseLabel, number>;
+  /** Tokens that were refused, by reason. */
+  readonly tokenRefusals: ReadonlyMap<string, number>;
+  /** Requests that were refused before the upgrade, by HTTP status. */
+  readonly upgradeRefusals: ReadonlyMap<number, number>;
 }
 
 /** The server clients talk to. `publish` and `sourceReset` are synchronous; nothing outlives `stop()`. */
@@ -96,6 +106,11 @@ export interface Gateway extends Required<Publisher> {
   /** Drains: refuses new clients, closes all with 1012, waits `drainMs` at most. Idempotent. */
   stop(): Promise<void>;
   stats(): GatewayStats;
+  /** The slowest clients and the most watched items, `count` of each at most; looks at all of them. */
+  view(count: number): GatewayView;
+  watchersOf(itemId: ItemId): number;
+  /** Closes a user's connections with 4001: whoever comes back needs a new token. @returns how many there were */
+  disconnectUser(userId: UserId): number;
   /**
    * Takes other token rules from now on; whoever is connected stays.
    *

@@ -5,6 +5,7 @@ import { createServer, type Server } from 'node:http';
 import type { Socket } from 'node:net';
 import { encodeEvent } from '../src/protocol/event-message.ts';
 import { encodeError, encodeReconnect } from '../src/protocol/server-message.ts';
+import type { ItemId, UserId } from '../src/auction/ids.ts';
 import type { EventBatch, FeedState } from '../src/ports.ts';
 import { History } from '../src/topics/history.ts';
 import { Admission } from './admission.ts';
@@ -16,6 +17,7 @@ import type { Credentials } from './credentials.ts';
 import { FeedNotice } from './feed-notice.ts';
 import type { Gateway, GatewayDeps, GatewayOptions, GatewayStats } from './gateway-options.ts';
 import { createHttpRoutes } from './http-routes.ts';
+import { mostWatched, slowestOf, type GatewayView } from './gateway-view.ts';
 import { Hub } from './hub.ts';
 import { Inbox } from './inbox.ts';
 import { bind } from './listener.ts';
@@ -23,6 +25,7 @@ import { RateBucket, type RateLimits } from './rate-bucket.ts';
 import { Subscriptions } from './subscriptions.ts';
 import { Sweeper } from './sweeper.ts';
 import { createTokenVerifier, type TokenVerifier } from './token-verifier.ts';
+import { GatewayTallies } from './tally.ts';
 import { TurnBatch } from './turn-batch.ts';
 import { createUpgrade, isWebSocketRequest } from './upgrade.ts';
 
@@ -67,6 +70,7 @@ class HttpGateway implements Gateway {
     heartbeatsLost: 0,
   };
   #verify: TokenVerifier;
+  readonly #tallies = new GatewayTallies();
   #isDraining = false;
   #stopped: Promise<void> | null = null;
   #allGone: (() => void) | null = null;
@@ -93,6 +97,7 @@ class HttpGateway implements Gateway {
       verify: (token) => this.#verify(token),
       refused: (reason) => {
         this.#counts.authenticationsFailed += 1;
+        this.#tallies.tokens.add(reason);
         log.debug({ reason }, 'token refused');
       },
       admitted: (connection) => {
@@ -167,8 +172,28 @@ class HttpGateway implements Gateway {
       historyEvents: this.#hub.history.size,
       historyBytes: this.#hub.history.bytes,
       clientsCatchingUp: this.#catchUps.size,
+      isDraining: this.#isDraining,
+      ...this.#tallies.counts,
       ...this.#counts,
     };
+  }
+
+  view(count: number): GatewayView {
+    return {
+      slowest: slowestOf(this.#open, count),
+      mostWatched: mostWatched(this.#hub.watchedItems(), count),
+    };
+  }
+
+  watchersOf(itemId: ItemId): number {
+    return this.#hub.watchersOf(itemId);
+  }
+
+  disconnectUser(userId: UserId): number {
+    // A copy: closing takes each out of the set.
+    const connections = [...this.#hub.connectionsOf(userId)];
+    for (const connection of connections) connection.close(4001);
+    return connections.length;
   }
 
   reload({ jwt }: Pick<GatewayOptions, 'jwt'>): void {
@@ -234,8 +259,9 @@ class HttpGateway implements Gateway {
         this.#hub.remove(connection);
         this.#sweeper.remove(connection);
       },
-      gone: (connection) => {
+      gone: (connection, code) => {
         this.#open.delete(connection);
+        this.#tallies.closed(code);
         if (this.#open.size === 0) this.#allGone?.();
       },
       wrote: (frames, bytes) => {
@@ -301,8 +327,9 @@ class HttpGateway implements Gateway {
       options: this.#options,
       isDraining,
       socketsOpen: () => this.#open.size,
-      refused: () => {
+      refused: (status) => {
         this.#counts.upgradesRefused += 1;
+        this.#tallies.upgrades.add(status);
       },
       accepted: (socket, wire, credentials) => {
         this.#accept(socket, wire, credentials);

@@ -91,6 +91,15 @@ export class Hub {
     this.#subscriptions -= 1;
   }
 
+  watchersOf(itemId: ItemId): number {
+    return this.#byItem.get(itemId)?.size ?? 0;
+  }
+
+  /** Every item that is watched, with how many watch it. */
+  *watchedItems(): Generator<readonly [ItemId, number]> {
+    for (const [itemId, watchers] of this.#byItem) yield [itemId, watchers.size];
+  }
+
   connectionsOf(userId: UserId): ReadonlySet<Connection> {
     return this.#byUser.get(userId) ?? NOBODY;
   }

@@ -1,0 +1,56 @@
+/**
+ * What an operator sees of the sockets: the few that stand out, found by one look at all of them. For the admin page,
+ * which asks at most once a second and only while somebody has it open.
+ */
+import type { ItemId, UserId } from '../src/auction/ids.ts';
+import type { Connection } from './connection.ts';
+
+/** A client that has not taken what it was written. */
+export interface SlowClient {
+  readonly userId: UserId | null;
+  readonly protocol: 1 | 2;
+  readonly backlogBytes: number;
+  readonly items: number;
+}
+
+export interface WatchedItem {
+  readonly itemId: ItemId;
+  readonly watchers: number;
+}
+
+export interface GatewayView {
+  readonly slowest: readonly SlowClient[];
+  readonly mostWatched: readonly WatchedItem[];
+}
+
+/** Those with the largest backlog, largest first; clients that owe nothing are left out. */
+export function slowestOf(connections: Iterable<Connection>, count: number): readonly SlowClient[] {
+  const slow: Connection[] = [];
+  for (const connection of connections) if (connection.backlogBytes > 0) slow.push(connection);
+  return slow
+    .sort((a, b) => b.backlogBytes - a.backlogBytes)
+    .slice(0, count)
+    .map((connection) => ({
+      userId: connection.userId,
+      protocol: connection.isV2 ? 2 : 1,
+      backlogBytes: connection.backlogBytes,
+      items: connection.coverage.items.size,
+    }));
+}
+
+/** The items with most watchers, most first. */
+export function mostWatched(
+  watchersByItem: Iterable<readonly [ItemId, number]>,
+  count: number,
+): readonly WatchedItem[] {
+  const top: WatchedItem[] = [];
+  let least = 0;
+  for (const [itemId, watchers] of watchersByItem) {
+    if (top.length === count && watchers <= least) continue;
+    top.push({ itemId, watchers });
+    top.sort((a, b) => b.watchers - a.watchers);
+    if (top.length > count) top.pop();
+    least = top.at(-1)?.watchers ?? 0;
+  }
+  return top;
+}

@@ -1,0 +1,46 @@
+/**
+ * Counts by a word: closes by code, refusals by reason. The words come from closed sets, so each stays small.
+ */
+import { CLOSE_CODES } from '../src/protocol/close-code.ts';
+
+/** A close code, or `other` for one that a client made up. */
+export type CloseLabel = number | 'other';
+
+/** What clients and networks end connections with, beside our own codes (RFC 6455, 7.4.1). */
+const THEIR_CODES: ReadonlySet<number> = new Set([1000, 1005, 1006, 1010, 1011]);
+
+export class Tally<Word extends string | number> {
+  readonly #counts = new Map<Word, number>();
+
+  get counts(): ReadonlyMap<Word, number> {
+    return this.#counts;
+  }
+
+  add(word: Word): void {
+    this.#counts.set(word, (this.#counts.get(word) ?? 0) + 1);
+  }
+}
+
+/** Why connections ended, and why some never began. */
+export class GatewayTallies {
+  readonly closes = new Tally<CloseLabel>();
+  readonly tokens = new Tally<string>();
+  readonly upgrades = new Tally<number>();
+
+  get counts(): {
+    readonly closesByCode: ReadonlyMap<CloseLabel, number>;
+    readonly tokenRefusals: ReadonlyMap<string, number>;
+    readonly upgradeRefusals: ReadonlyMap<number, number>;
+  } {
+    return {
+      closesByCode: this.closes.counts,
+      tokenRefusals: this.tokens.counts,
+      upgradeRefusals: this.upgrades.counts,
+    };
+  }
+
+  /** A connection ended with this code. */
+  closed(code: number): void {
+    this.closes.add(THEIR_CODES.has(code) || Object.hasOwn(CLOSE_CODES, code) ? code : 'other');
+  }
+}
