@@ -15,15 +15,17 @@ module.exports = {
       exec_mode: 'fork',
       instances: 1,
       autorestart: true,
-      // 0 is an order (SIGTERM, WS_ENABLED=false), 78 a configuration that no restart mends.
-      stop_exit_codes: [0, 78],
-      exp_backoff_restart_delay: 500,
+      // A configuration that no restart mends. Not 0 as well: PM2 takes a process that was killed for one that ended with 0.
+      stop_exit_codes: [78],
+      // No restart delay: PM2 would show "waiting restart" for ever where it has stopped for good.
       // More than DRAIN_SECONDS, ms. PM2 sends SIGINT, which is as good as SIGTERM.
       kill_timeout: 30000,
       watch: false,
       max_memory_restart: '2G',
       out_file: '/var/log/auction-websocket.log',
       error_file: '/var/log/auction-websocket-error.log',
+      // These very names, without the number of the instance.
+      merge_logs: true,
       // Each line has its time already.
       time: false,
     },

@@ -15,17 +15,11 @@ import { until } from '../support/until.ts';
 import { freePort } from '../support/free-port.ts';
 import { requiredProgram, startProgram } from './support/background-program.ts';
 import { openNotifySocket, type NotifySocket } from './support/notify-socket.ts';
-import { shippedFile, type Substitution } from './support/shipped-file.ts';
+import { PROGRAM_HERE, shippedFile } from './support/shipped-file.ts';
 
 const UNIT = 'deploy/systemd/auction-websocket.service';
 /** As `systemd-analyze` rates it, 0 (locked up) to 10; Debian 12's version of it. */
 const EXPOSURE_MAX = 1.5;
-
-/** Where the layout of docs/install.md is not: the checkout's program and the Node that runs this. */
-const HERE: readonly Substitution[] = [
-  ['/opt/gavelcast/node_modules/.bin/node', process.execPath],
-  ['/opt/gavelcast/node_modules/gavelcast', PROJECT_ROOT.replace(/\/$/, '')],
-];
 
 let stage: Stage;
 let socket: NotifySocket;
@@ -43,7 +37,7 @@ test('systemd-analyze verify finds nothing to say about the unit and its drop-in
     rmSync(home, { recursive: true });
   });
   const unit = join(home, 'auction-websocket.service');
-  writeFileSync(unit, shippedFile(UNIT, HERE));
+  writeFileSync(unit, shippedFile(UNIT, PROGRAM_HERE));
   mkdirSync(`${unit}.d`);
   for (const name of ['credentials.conf', 'journal.conf']) {
     writeFileSync(join(`${unit}.d`, name), shippedFile(`${UNIT}.d/${name}`));
@@ -52,7 +46,7 @@ test('systemd-analyze verify finds nothing to say about the unit and its drop-in
   expect(run.stdout + run.stderr).toBe('');
   expect(run.status).toBe(0);
   // The same of a unit with a fault, so that silence means something.
-  writeFileSync(unit, shippedFile(UNIT, [...HERE, ['KillMode=mixed', 'KillMode=gently']]));
+  writeFileSync(unit, shippedFile(UNIT, [...PROGRAM_HERE, ['KillMode=mixed', 'KillMode=gently']]));
   const faulty = spawnSync('systemd-analyze', ['verify', '--man=no', unit], { encoding: 'utf8' });
   expect(faulty.stdout + faulty.stderr).toMatch(/kill mode/);
 });

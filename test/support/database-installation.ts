@@ -34,7 +34,7 @@ const INSTALL_ADVICE: Readonly<Record<Flavour, string>> = {
 };
 
 /** Cache directory: `GAVELCAST_CACHE`, default `~/.cache/gavelcast`. */
-function cacheDirectory(): string {
+export function cacheDirectory(): string {
   return process.env['GAVELCAST_CACHE'] ?? join(homedir(), '.cache', 'gavelcast');
 }
 

@@ -10,6 +10,12 @@ import { PROJECT_ROOT } from '../../support/gavelcast-process.ts';
 /** `[what is in the file, what to put there]`; every occurrence is replaced. */
 export type Substitution = readonly [shipped: string, here: string];
 
+/** The checkout's program and the Node that runs this, where the layout of docs/install.md is not. */
+export const PROGRAM_HERE: readonly Substitution[] = [
+  ['/opt/gavelcast/node_modules/.bin/node', process.execPath],
+  ['/opt/gavelcast/node_modules/gavelcast', PROJECT_ROOT.replace(/\/$/, '')],
+];
+
 /**
  * The text of a file, edited.
  *

@@ -1,0 +1,6 @@
+-- As ../mysql/grants-mysql.sql, for the first start of the container. Put the password of .env here before it.
+
+CREATE USER 'gavelcast'@'%' IDENTIFIED BY 'put-a-password-here';
+GRANT REPLICATION SLAVE, REPLICATION CLIENT ON *.* TO 'gavelcast'@'%';
+GRANT SELECT ON auction_portal.* TO 'gavelcast'@'%';
+
