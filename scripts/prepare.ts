@@ -1,8 +1,9 @@
 /**
- * Before `make test` and `make demo`: what npm cannot bring. Installs the database servers (and, for the tests, Chromium)
- * where apt and root are at hand, and says in one sentence what to install where they are not.
+ * Before `make test` and `make demo`: what npm cannot bring. Installs the database servers (and, for the tests, Chromium,
+ * the proxies and managers of deploy/, and what checks its files) where apt and root are at hand, and says in one sentence
+ * what to install where they are not.
  *
- * Usage: node scripts/prepare.ts [--browser]
+ * Usage: node scripts/prepare.ts [--tests]
  */
 import {
   findInstallation,
@@ -13,12 +14,33 @@ import { FLAVOURS } from '../test/support/database-server.ts';
 
 const BROWSERS = ['chromium', 'chromium-browser', 'google-chrome'];
 
-process.exitCode = prepare(process.argv.includes('--browser')) ? 0 : 1;
+/** What the deployment suite runs, and the Debian package that has it. */
+const DEPLOYMENT_PROGRAMS: Readonly<Record<string, string>> = {
+  nginx: 'nginx-light',
+  apache2: 'apache2',
+  haproxy: 'haproxy',
+  caddy: 'caddy',
+  supervisord: 'supervisor',
+  'systemd-analyze': 'systemd',
+  strace: 'strace',
+  shellcheck: 'shellcheck',
+  logrotate: 'logrotate',
+  nft: 'nftables',
+  'iptables-restore': 'iptables',
+  ufw: 'ufw',
+  xmllint: 'libxml2-utils',
+  curl: 'curl',
+  openssl: 'openssl',
+  perl: 'perl-base',
+  pkill: 'procps',
+};
 
-function prepare(withBrowser: boolean): boolean {
+process.exitCode = prepare(process.argv.includes('--tests')) ? 0 : 1;
+
+function prepare(isForTests: boolean): boolean {
   const faults: string[] = [];
   // The demo needs one server of either kind; the tests need both.
-  const flavours = withBrowser ? FLAVOURS : FLAVOURS.slice(0, 1);
+  const flavours = isForTests ? FLAVOURS : FLAVOURS.slice(0, 1);
   for (const flavour of flavours) {
     try {
       process.stdout.write(`${flavour} ${findInstallation(flavour).version}\n`);
@@ -26,11 +48,21 @@ function prepare(withBrowser: boolean): boolean {
       faults.push(error instanceof Error ? error.message : String(error));
     }
   }
-  if (withBrowser && !hasBrowser() && !(installPackages(['chromium']) && hasBrowser())) {
+  if (isForTests && !hasBrowser() && !(installPackages(['chromium']) && hasBrowser())) {
     faults.push('No Chromium found: install the package chromium, so that chromium is on PATH.');
   }
+  if (isForTests) faults.push(...prepareDeployment());
   for (const fault of faults) process.stderr.write(`${fault}\n`);
   return faults.length === 0;
+}
+
+/** @returns a sentence for each program that is still missing */
+function prepareDeployment(): readonly string[] {
+  const missing = (): readonly [string, string][] =>
+    Object.entries(DEPLOYMENT_PROGRAMS).filter(([program]) => programOnPath(program) === null);
+  const packages = missing().map(([, name]) => name);
+  if (packages.length > 0) installPackages(packages);
+  return missing().map(([program, name]) => `No ${program} found: install the package ${name}.`);
 }
 
 function hasBrowser(): boolean {
