@@ -2,7 +2,6 @@
  * The public face of the sockets side: what `main.ts` hands over and what it gets back.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { ItemId, UserId } from '../src/auction/ids.ts';
 import type { TokenRules } from '../src/token-rules.ts';
 import type { Zone } from '../src/auction/zone.ts';
 import type { BidderNames } from '../src/protocol/server-message.ts';
@@ -106,11 +105,8 @@ export interface Gateway extends Required<Publisher> {
   /** Drains: refuses new clients, closes all with 1012, waits `drainMs` at most. Idempotent. */
   stop(): Promise<void>;
   stats(): GatewayStats;
-  /** The slowest clients and the most watched items, `count` of each at most; looks at all of them. */
-  view(count: number): GatewayView;
-  watchersOf(itemId: ItemId): number;
-  /** Closes a user's connections with 4001: whoever comes back needs a new token. @returns how many there were */
-  disconnectUser(userId: UserId): number;
+  /** For operators. */
+  view(): GatewayView;
   /**
    * Takes other token rules from now on; whoever is connected stays.
    *

@@ -4,6 +4,7 @@
  */
 import type { ItemId, UserId } from '../src/auction/ids.ts';
 import type { Connection } from './connection.ts';
+import type { Hub } from './hub.ts';
 
 /** A client that has not taken what it was written. */
 export interface SlowClient {
@@ -18,13 +19,40 @@ export interface WatchedItem {
   readonly watchers: number;
 }
 
-export interface GatewayView {
-  readonly slowest: readonly SlowClient[];
-  readonly mostWatched: readonly WatchedItem[];
+export class GatewayView {
+  readonly #hub: Hub;
+  readonly #open: ReadonlySet<Connection>;
+
+  constructor(hub: Hub, open: ReadonlySet<Connection>) {
+    this.#hub = hub;
+    this.#open = open;
+  }
+
+  /** The slowest clients, slowest first; looks at all of them. */
+  slowest(count: number): readonly SlowClient[] {
+    return slowestOf(this.#open, count);
+  }
+
+  /** The items with most watchers, most first; looks at all of them. */
+  mostWatched(count: number): readonly WatchedItem[] {
+    return mostWatched(this.#hub.watchedItems(), count);
+  }
+
+  watchersOf(itemId: ItemId): number {
+    return this.#hub.watchersOf(itemId);
+  }
+
+  /** Closes a user's connections with 4001: whoever comes back needs a new token. @returns how many there were */
+  disconnect(userId: UserId): number {
+    // A copy: closing takes each out of the set.
+    const connections = [...this.#hub.connectionsOf(userId)];
+    for (const connection of connections) connection.close(4001);
+    return connections.length;
+  }
 }
 
 /** Those with the largest backlog, largest first; clients that owe nothing are left out. */
-export function slowestOf(connections: Iterable<Connection>, count: number): readonly SlowClient[] {
+function slowestOf(connections: Iterable<Connection>, count: number): readonly SlowClient[] {
   const slow: Connection[] = [];
   for (const connection of connections) if (connection.backlogBytes > 0) slow.push(connection);
   return slow
@@ -39,7 +67,7 @@ export function slowestOf(connections: Iterable<Connection>, count: number): rea
 }
 
 /** The items with most watchers, most first. */
-export function mostWatched(
+function mostWatched(
   watchersByItem: Iterable<readonly [ItemId, number]>,
   count: number,
 ): readonly WatchedItem[] {

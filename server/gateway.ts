@@ -5,7 +5,6 @@ import { createServer, type Server } from 'node:http';
 import type { Socket } from 'node:net';
 import { encodeEvent } from '../src/protocol/event-message.ts';
 import { encodeError, encodeReconnect } from '../src/protocol/server-message.ts';
-import type { ItemId, UserId } from '../src/auction/ids.ts';
 import type { EventBatch, FeedState } from '../src/ports.ts';
 import { History } from '../src/topics/history.ts';
 import { Admission } from './admission.ts';
@@ -17,7 +16,7 @@ import type { Credentials } from './credentials.ts';
 import { FeedNotice } from './feed-notice.ts';
 import type { Gateway, GatewayDeps, GatewayOptions, GatewayStats } from './gateway-options.ts';
 import { createHttpRoutes } from './http-routes.ts';
-import { mostWatched, slowestOf, type GatewayView } from './gateway-view.ts';
+import { GatewayView } from './gateway-view.ts';
 import { Hub } from './hub.ts';
 import { Inbox } from './inbox.ts';
 import { bind } from './listener.ts';
@@ -178,22 +177,8 @@ class HttpGateway implements Gateway {
     };
   }
 
-  view(count: number): GatewayView {
-    return {
-      slowest: slowestOf(this.#open, count),
-      mostWatched: mostWatched(this.#hub.watchedItems(), count),
-    };
-  }
-
-  watchersOf(itemId: ItemId): number {
-    return this.#hub.watchersOf(itemId);
-  }
-
-  disconnectUser(userId: UserId): number {
-    // A copy: closing takes each out of the set.
-    const connections = [...this.#hub.connectionsOf(userId)];
-    for (const connection of connections) connection.close(4001);
-    return connections.length;
+  view(): GatewayView {
+    return new GatewayView(this.#hub, this.#open);
   }
 
   reload({ jwt }: Pick<GatewayOptions, 'jwt'>): void {
