@@ -75,6 +75,15 @@ export interface HistoryConfig {
   readonly bytes: number;
 }
 
+/** Where metrics and the admin page are. */
+export interface AdminConfig {
+  readonly host: string;
+  /** 0: nowhere. */
+  readonly port: number;
+  /** What actions ask for; null: there are none. */
+  readonly token: string | null;
+}
+
 export interface LogConfig {
   readonly level: Settings['LOG_LEVEL'];
   readonly format: Settings['LOG_FORMAT'];
@@ -88,6 +97,7 @@ export interface Config {
   readonly server: ServerConfig;
   readonly messages: MessageConfig;
   readonly history: HistoryConfig;
+  readonly admin: AdminConfig;
   readonly log: LogConfig;
 }
 
@@ -197,6 +207,7 @@ function partOf(option: Option<unknown>): Part | null {
     case 'server':
     case 'limits':
     case 'history':
+    case 'admin':
       return 'server';
     case 'messages':
     case 'log':
@@ -248,6 +259,11 @@ function assemble(settings: Settings): Config {
       ageMs: settings.HISTORY_MINUTES * 60_000,
       events: settings.HISTORY_EVENTS,
       bytes: settings.HISTORY_BYTES,
+    },
+    admin: {
+      host: settings.ADMIN_HOST,
+      port: settings.ADMIN_PORT,
+      token: settings.ADMIN_TOKEN,
     },
     log: { level: settings.LOG_LEVEL, format: settings.LOG_FORMAT },
   };

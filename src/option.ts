@@ -13,6 +13,7 @@ export const SECTIONS = {
   messages: 'Messages',
   limits: 'Limits',
   history: 'Recovery',
+  admin: 'Metrics and admin page',
   log: 'Log',
 } as const;
 
@@ -55,14 +56,18 @@ export function integer<D extends number | null>(
     readonly default: D;
     readonly defaultText?: string;
     readonly example?: string;
+    /** A word that stands for 0. */
+    readonly zeroWord?: string;
   },
 ): Option<number | D> {
-  const { min, max } = options;
-  const kind = `whole number from ${min.toString()} to ${max.toString()}`;
+  const { min, max, zeroWord } = options;
+  const or = zeroWord === undefined ? '' : ` or \`${zeroWord}\``;
+  const kind = `whole number from ${min.toString()} to ${max.toString()}${or}`;
   const message = `must be a ${kind}`;
   const schema = z
     .string()
-    .regex(/^\d{1,15}$/, message)
+    .transform((text) => (text === zeroWord ? '0' : text))
+    .refine((text) => /^\d{1,15}$/.test(text), { message, abort: true })
     .transform(Number)
     .refine((value) => value >= min && value <= max, message);
   return describe<number | D>(options, {

@@ -272,6 +272,31 @@ const TABLE: Readonly<Record<Exclude<OptionName, 'JWT_EXPIRES_IN'>, OptionRow>> 
     good: [['1048576', 1_048_576]],
     bad: ['1048575', '64M'],
   },
+  ADMIN_HOST: {
+    of: (c) => c.admin.host,
+    absent: '127.0.0.1',
+    good: [
+      ['0.0.0.0', '0.0.0.0'],
+      ['::1', '::1'],
+    ],
+    bad: ['http://127.0.0.1', '127.0.0.1:8081'],
+  },
+  ADMIN_PORT: {
+    of: (c) => c.admin.port,
+    absent: 8081,
+    good: [
+      ['0', 0],
+      ['off', 0],
+      ['9464', 9464],
+    ],
+    bad: ['65536', 'on', '-1', ''.padEnd(16, '9')],
+  },
+  ADMIN_TOKEN: {
+    of: (c) => c.admin.token,
+    absent: null,
+    good: [['sixteen-letters!', 'sixteen-letters!']],
+    bad: ['short'],
+  },
   LOG_LEVEL: {
     of: (c) => c.log.level,
     absent: 'info',

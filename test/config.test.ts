@@ -165,8 +165,9 @@ describe('secrets', () => {
   const without = (result: ConfigResult): string =>
     JSON.stringify(result.ok ? [result.warnings, result.effective] : result.problems);
 
-  test('there are four of them', () => {
-    expect(secrets).toEqual(['DB_PASSWORD', 'SOURCE_PASSWORD', 'JWT_SECRET', 'JWT_KEYS']);
+  test('there are five of them', () => {
+    const names = ['DB_PASSWORD', 'SOURCE_PASSWORD', 'JWT_SECRET', 'JWT_KEYS', 'ADMIN_TOKEN'];
+    expect(secrets).toEqual(names);
   });
 
   test('no warning, problem or listing repeats one, whatever else is in the environment', () => {
@@ -193,6 +194,7 @@ describe('secrets', () => {
       { name: 'SOURCE_PASSWORD', shown: '', isDefault: true },
       { name: 'JWT_SECRET', shown: '(set)', isDefault: false },
       { name: 'JWT_KEYS', shown: '', isDefault: true },
+      { name: 'ADMIN_TOKEN', shown: '', isDefault: true },
     ]);
   });
 
