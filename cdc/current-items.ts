@@ -58,6 +58,11 @@ export class CurrentItems {
     throw new AppError('SOURCE_DISCONNECTED', 'items changed faster than they could be read');
   }
 
+  /** Calls `act` once the stream has passed what the binlog holds now: with the book as new as any read before. */
+  async oncePassedNow<T>(act: () => T): Promise<T> {
+    return this.#oncePassed(await this.#options.binlogEnd(), act);
+  }
+
   /** Null when an item changed under way. */
   async #try<T>(
     itemIds: readonly ItemId[],

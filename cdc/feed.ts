@@ -5,7 +5,15 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { AuctionView, Book, BookView } from '../src/auction/book.ts';
 import type { ItemId, UserId } from '../src/auction/ids.ts';
 import { AppError, ERRORS } from '../src/errors.ts';
-import type { AuctionReads, Clock, FeedState, Log, Publisher, UserStanding } from '../src/ports.ts';
+import type {
+  AuctionReads,
+  Clock,
+  FeedState,
+  Log,
+  OwnBid,
+  Publisher,
+  UserStanding,
+} from '../src/ports.ts';
 import type { ConnectionSettings } from './binlog-tail.ts';
 import { CurrentItems } from './current-items.ts';
 import { BookWatch } from './book-watch.ts';
@@ -29,6 +37,7 @@ import type { SourceInfo } from './source-info.ts';
 import type { BinlogPosition, SourcePosition } from './source-position.ts';
 import { binlogEnd } from './source-status.ts';
 import { StreamProgress } from './stream-progress.ts';
+import { readOwnBids, readWatchlist } from './user-reads.ts';
 
 export interface FeedOptions {
   readonly connection: ConnectionSettings;
@@ -212,6 +221,21 @@ class DatabaseFeed implements Feed {
     // A state read before there is a book could miss what is committed until it is there.
     if (this.#pipeline === null) throw new AppError('SOURCE_UNREACHABLE', 'no book is loaded yet');
     return this.#currentItems.take(itemIds, take);
+  }
+
+  async readWatchlist(userId: UserId, max: number): Promise<readonly ItemId[]> {
+    const { rows } = this.#connector;
+    return readWatchlist({ database: this.#clientPool, rows, userId, max });
+  }
+
+  async withOwnBids<T>(
+    userId: UserId,
+    max: number,
+    take: (bids: readonly OwnBid[]) => T,
+  ): Promise<T> {
+    const { rows } = this.#connector;
+    const bids = await readOwnBids({ database: this.#clientPool, rows, userId, max });
+    return this.#currentItems.oncePassedNow(() => take(bids));
   }
 
   async readStanding(userId: UserId): Promise<UserStanding | null> {

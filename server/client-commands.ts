@@ -54,6 +54,8 @@ export class ClientCommands {
       case 'authenticate':
         return admission.authenticate(connection, message.token);
       case 'subscribe':
+        // What a client asks for by name stays when it leaves the watchlist.
+        for (const itemId of message.itemIds) connection.watchlist?.items.delete(itemId);
         return subscriptions.subscribe(connection, message);
       case 'unsubscribe':
         for (const itemId of message.itemIds) {

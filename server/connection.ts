@@ -2,7 +2,7 @@
  * One client: who it is, what it watches, what it is owed. Decisions are taken elsewhere; this keeps the facts
  * straight and the order of what leaves.
  */
-import type { UserId } from '../src/auction/ids.ts';
+import type { ItemId, UserId } from '../src/auction/ids.ts';
 import { CLOSE_CODES, type CloseCode } from '../src/protocol/close-code.ts';
 import type { CatchUp, Follower } from '../src/topics/catch-up.ts';
 import { Coverage } from '../src/topics/coverage.ts';
@@ -11,6 +11,7 @@ import { textFrame } from './frame.ts';
 import type { RateBucket } from './rate-bucket.ts';
 import type { Swept } from './sweeper.ts';
 import type { Transport } from './transport.ts';
+import { WatchlistFollower } from './watchlist-follower.ts';
 import type { BatchNode, BatchRecipient, TurnBatch } from './turn-batch.ts';
 
 /**
@@ -45,18 +46,30 @@ export interface ConnectionHost {
 /** A message of the client, or work of our own that must not overtake its messages. */
 export type Waiting = string | (() => void | Promise<void>);
 
+/** What a client asks for by its address. */
+export interface Wants {
+  /** The last event it has seen; null: nothing to recover. */
+  readonly since: string | null;
+  /** Items to watch at once. */
+  readonly itemIds: readonly ItemId[];
+  /** Also what its user's watchlist says. */
+  readonly watchlist: boolean;
+}
+
 export interface ConnectionSetup {
   readonly socket: Transport;
   readonly isV2: boolean;
   readonly bucket: RateBucket;
-  /** The last event the client says it has seen; null: it did not say. */
-  readonly since?: string | null;
+  readonly wants?: Wants | null;
 }
 
 export class Connection implements BatchRecipient, Follower, SocketOwner, Swept {
   readonly isV2: boolean;
   readonly bucket: RateBucket;
-  readonly since: string | null;
+  /** What it asked for by its address; null once that is met. */
+  wants: Wants | null;
+  /** Null where it does not follow its user's watchlist. */
+  readonly watchlist: WatchlistFollower | null;
   /** Items it watches, and what it was sent of them; changed by the hub alone, which keeps both directions equal. */
   readonly coverage = new Coverage();
   /** Its way through the history; null while it is at the end, where it gets events as they come. */
@@ -79,12 +92,13 @@ export class Connection implements BatchRecipient, Follower, SocketOwner, Swept 
   #receivedBytesSeen = 0;
   #silentPeriods = 0;
 
-  constructor(host: ConnectionHost, { socket, isV2, bucket, since = null }: ConnectionSetup) {
+  constructor(host: ConnectionHost, { socket, isV2, bucket, wants = null }: ConnectionSetup) {
     this.#host = host;
     this.#socket = socket;
     this.isV2 = isV2;
     this.bucket = bucket;
-    this.since = since;
+    this.wants = wants;
+    this.watchlist = wants?.watchlist === true ? new WatchlistFollower() : null;
   }
 
   get stage(): Stage {

@@ -1,5 +1,5 @@
 /**
- * The sockets side, built and wired: one HTTP server with the WebSocket on it, events in through `publish`.
+ * The sockets side, built and wired: one HTTP server with WebSockets and event streams on it, events in through `publish`.
  */
 import { createServer, type Server } from 'node:http';
 import type { Socket } from 'node:net';
@@ -11,8 +11,9 @@ import { Admission } from './admission.ts';
 import { CatchUps } from './catch-ups.ts';
 import { ClientCommands } from './client-commands.ts';
 import type { ClientSocket } from './client-socket.ts';
-import { Connection, type ConnectionHost } from './connection.ts';
+import { Connection, type ConnectionHost, type ConnectionSetup } from './connection.ts';
 import type { Credentials } from './credentials.ts';
+import { EventStreamRoute } from './event-stream-route.ts';
 import { FeedNotice } from './feed-notice.ts';
 import type { Gateway, GatewayDeps, GatewayOptions, GatewayStats } from './gateway-options.ts';
 import { createHttpRoutes } from './http-routes.ts';
@@ -21,12 +22,15 @@ import { Hub } from './hub.ts';
 import { Inbox } from './inbox.ts';
 import { bind } from './listener.ts';
 import { RateBucket, type RateLimits } from './rate-bucket.ts';
+import { Standings } from './standings.ts';
 import { Subscriptions } from './subscriptions.ts';
 import { Sweeper } from './sweeper.ts';
 import { createTokenVerifier, type TokenVerifier } from './token-verifier.ts';
 import { GatewayTallies } from './tally.ts';
 import { TurnBatch } from './turn-batch.ts';
 import { createUpgrade, isWebSocketRequest } from './upgrade.ts';
+import { Watchlists } from './watchlists.ts';
+import { Welcome } from './welcome.ts';
 
 /** Reconnects a second that a drain asks its clients to spread themselves to, and the longest it asks one to wait. */
 const RECONNECTS_PER_SECOND = 1000;
@@ -44,7 +48,9 @@ class HttpGateway implements Gateway {
   readonly #http: Server;
   readonly #hub: Hub;
   readonly #catchUps: CatchUps;
-  readonly #subscriptions: Subscriptions;
+  readonly #watchlists: Watchlists;
+  readonly #welcome: Welcome;
+  readonly #events: EventStreamRoute;
   readonly #sweeper: Sweeper<Connection>;
   readonly #notice: FeedNotice;
   readonly #admission: Admission;
@@ -101,13 +107,13 @@ class HttpGateway implements Gateway {
       },
       admitted: (connection) => {
         this.#notice.greet(connection);
-        return this.#welcome(connection);
+        return this.#welcome.greet(connection);
       },
     });
-    this.#subscriptions = this.#createSubscriptions();
+    const subscriptions = this.#createSubscriptions();
     const commands = new ClientCommands({
       admission: this.#admission,
-      subscriptions: this.#subscriptions,
+      subscriptions,
       serverTimeMs,
     });
     this.#inbox = new Inbox({
@@ -119,7 +125,16 @@ class HttpGateway implements Gateway {
         connection.send(encodeError({ code: 'rate_limited' }));
       },
     });
+    this.#watchlists = new Watchlists({
+      reads,
+      hub: this.#hub,
+      inbox: this.#inbox,
+      subscriptions,
+      subscriptionsMax: options.subscriptionsMax,
+    });
+    this.#welcome = this.#createWelcome(subscriptions);
     this.#host = this.#createHost();
+    this.#events = this.#createEvents();
     this.#http = this.#createServer();
   }
 
@@ -146,6 +161,7 @@ class HttpGateway implements Gateway {
       }
       if (wire !== null) this.#hub.deliver(wire, times);
       if (event.type === 'UserStandingChanged') this.#admission.standingChanged(event);
+      if (event.type === 'WatchlistChanged') this.#watchlists.changed(event);
     }
     if (!replay) this.#counts.eventsPublished += events.length;
   }
@@ -190,16 +206,6 @@ class HttpGateway implements Gateway {
     return this.#stopped;
   }
 
-  /** Meets what a client asked for by its address, once it is live. */
-  #welcome(connection: Connection): void | Promise<void> {
-    const { since } = connection;
-    if (since === null) {
-      connection.coverage.userAfter = this.#hub.history.newest;
-      return undefined;
-    }
-    return this.#subscriptions.welcome(connection, { since, itemIds: null }).done;
-  }
-
   #serverTimeMs(): number {
     return Math.round(this.#deps.now() + this.#deps.clockOffsetMs());
   }
@@ -227,6 +233,7 @@ class HttpGateway implements Gateway {
       tick: () => {
         this.#notice.observe(this.#deps.reads.feedState());
         this.#hub.history.expire(this.#serverTimeMs());
+        this.#hub.tellCounts(this.#deps.now());
       },
     });
   }
@@ -290,6 +297,18 @@ class HttpGateway implements Gateway {
     });
   }
 
+  #createWelcome(subscriptions: Subscriptions): Welcome {
+    const { log, reads } = this.#deps;
+    const { legacyTimesZone } = this.#options;
+    return new Welcome({
+      log,
+      hub: this.#hub,
+      subscriptions,
+      watchlists: this.#watchlists,
+      standings: new Standings({ log, reads, legacyTimesZone }),
+    });
+  }
+
   #closeSlow(connection: Connection): void {
     this.#counts.slowClientsClosed += 1;
     connection.close(4002);
@@ -306,7 +325,14 @@ class HttpGateway implements Gateway {
         connectionsCheckingInterval: Math.min(1000, handshakeWithinMs),
         shouldUpgradeCallback: isWebSocketRequest,
       },
-      createHttpRoutes({ reads, isDraining, staticRoutes }),
+      createHttpRoutes({
+        reads,
+        isDraining,
+        staticRoutes,
+        events: (request, response) => {
+          this.#events.handle(request, response);
+        },
+      }),
     );
     const upgrade = createUpgrade({
       options: this.#options,
@@ -324,13 +350,41 @@ class HttpGateway implements Gateway {
     return server;
   }
 
-  #accept(socket: ClientSocket, wire: Socket, { version, token, since }: Credentials): void {
-    const bucket = new RateBucket(this.#rate, this.#deps.now());
-    const connection = new Connection(this.#host, { socket, isV2: version === 2, bucket, since });
+  #createEvents(): EventStreamRoute {
+    return new EventStreamRoute({
+      options: this.#options,
+      verify: (token) => this.#verify(token),
+      isDraining: () => this.#isDraining,
+      connectionsOpen: () => this.#open.size,
+      refused: () => {
+        this.#counts.upgradesRefused += 1;
+      },
+      accepted: (stream, token, wants) => {
+        const connection = this.#add({ socket: stream, isV2: true, wants });
+        stream.open(connection);
+        this.#begin(connection, token);
+      },
+    });
+  }
+
+  #accept(socket: ClientSocket, wire: Socket, credentials: Credentials): void {
+    const { version, token, since, watchlist } = credentials;
+    const wants = since === null && !watchlist ? null : { since, watchlist, itemIds: [] };
+    const connection = this.#add({ socket, isV2: version === 2, wants });
     socket.attach(connection, wire);
+    this.#begin(connection, token);
+  }
+
+  #add(setup: Omit<ConnectionSetup, 'bucket'>): Connection {
+    const bucket = new RateBucket(this.#rate, this.#deps.now());
+    const connection = new Connection(this.#host, { ...setup, bucket });
     this.#counts.connectionsAccepted += 1;
     this.#open.add(connection);
     this.#sweeper.add(connection);
+    return connection;
+  }
+
+  #begin(connection: Connection, token: string | null): void {
     const checking = this.#admission.begin(connection, token);
     if (checking !== undefined) this.#inbox.hold(connection, checking);
   }
@@ -351,6 +405,7 @@ class HttpGateway implements Gateway {
     for (const connection of this.#open) connection.terminate();
     this.#sweeper.stop();
     this.#catchUps.stop();
+    this.#events.stop();
     await this.#closeServer();
   }
 

@@ -1,5 +1,5 @@
 /**
- * The plain HTTP routes beside the WebSocket: health, readiness, the portal's old push call.
+ * The plain HTTP routes beside the WebSocket: health, readiness, the portal's old push call, events.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { AuctionReads } from '../src/ports.ts';
@@ -7,6 +7,8 @@ import type { AuctionReads } from '../src/ports.ts';
 export interface HttpRoutesDeps {
   readonly reads: AuctionReads;
   readonly isDraining: () => boolean;
+  /** Server-sent events. */
+  readonly events: (request: IncomingMessage, response: ServerResponse) => void;
   /** Answers further requests (the demo's files); false leaves one alone. */
   readonly staticRoutes: ((request: IncomingMessage, response: ServerResponse) => boolean) | null;
 }
@@ -34,6 +36,9 @@ export function createHttpRoutes(
         // The binlog is the only source of truth; the caller only waits for a 200.
         if (!allow(request, response, 'POST')) return;
         answer(request, response, 200, { status: 'ok' });
+        return;
+      case '/events':
+        deps.events(request, response);
         return;
       default:
         if (deps.staticRoutes?.(request, response) === true) return;

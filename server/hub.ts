@@ -7,6 +7,7 @@ import type { WireEvent } from '../src/protocol/event-message.ts';
 import type { History } from '../src/topics/history.ts';
 import type { Connection } from './connection.ts';
 import { textFrame } from './frame.ts';
+import { WatcherCounts } from './watcher-counts.ts';
 
 const NOBODY: ReadonlySet<Connection> = new Set();
 
@@ -20,6 +21,7 @@ export interface EventTimes {
 
 export class Hub {
   readonly history: History<Buffer>;
+  readonly counts = new WatcherCounts();
   readonly #all = new Set<Connection>();
   readonly #byItem = new Map<ItemId, Set<Connection>>();
   readonly #byUser = new Map<UserId, Set<Connection>>();
@@ -65,7 +67,7 @@ export class Hub {
     if (!this.#all.delete(connection)) return;
     if (connection.isV2) this.#v2 -= 1;
     const { items } = connection.coverage;
-    for (const itemId of items.keys()) take(this.#byItem, itemId, connection);
+    for (const itemId of items.keys()) this.#drop(connection, itemId);
     this.#subscriptions -= items.size;
     connection.coverage.clear();
     if (connection.userId !== null) take(this.#byUser, connection.userId, connection);
@@ -78,6 +80,7 @@ export class Hub {
     if (!this.#all.has(connection)) return;
     if (!connection.coverage.items.has(itemId)) {
       put(this.#byItem, itemId, connection);
+      this.counts.moved(itemId);
       this.#subscriptions += 1;
     }
     connection.coverage.watch(itemId, after);
@@ -87,7 +90,7 @@ export class Hub {
     // Of what it is still on its way to, it is sent nothing more.
     const sentUpTo = connection.catchUp?.at ?? this.history.newest;
     if (!connection.coverage.unwatch(itemId, sentUpTo)) return;
-    take(this.#byItem, itemId, connection);
+    this.#drop(connection, itemId);
     this.#subscriptions -= 1;
   }
 
@@ -139,6 +142,17 @@ export class Hub {
     for (const connection of this.#all) {
       if (connection.isV2) connection.tell(frame);
     }
+  }
+
+  /** Tells those who asked how many watch an item. */
+  tellCounts(nowMs: number): void {
+    this.counts.sample(nowMs, (itemId) => this.#byItem.get(itemId)?.size ?? 0);
+  }
+
+  #drop(connection: Connection, itemId: ItemId): void {
+    take(this.#byItem, itemId, connection);
+    this.counts.leave(connection, itemId);
+    this.counts.moved(itemId);
   }
 
   #append(event: WireEvent, frame: Buffer, { committedAtMs, nowMs }: EventTimes): boolean {

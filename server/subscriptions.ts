@@ -36,16 +36,16 @@ export interface Wanted {
   readonly itemIds: readonly ItemId[];
   /** The last event the client has seen; null: nothing to recover. */
   readonly since: string | null;
+  /** Also told how many watch each of them (v2). */
+  readonly watchers?: boolean;
 }
 
 /** How a client joins: `after` is where its way begins, null where there is none. */
 interface Terms {
   readonly recovered: boolean | null;
   readonly after: number | null;
+  readonly watchers: boolean;
 }
-
-/** A client that joins live, by its own account. */
-const LIVE: Terms = { recovered: null, after: null };
 
 export class Subscriptions {
   readonly #deps: SubscriptionsDeps;
@@ -63,7 +63,7 @@ export class Subscriptions {
     if (connection.catchUp !== null && wanted.since !== null) {
       return catchUps.ended(connection).then(() => this.subscribe(connection, wanted));
     }
-    const terms = this.#termsOf(wanted.since);
+    const terms = this.#termsOf(wanted.since, wanted.watchers);
     if (terms.after !== null) {
       const { itemIds } = wanted;
       catchUps.begin(connection, { after: terms.after, itemIds, ofUser: false });
@@ -113,12 +113,12 @@ export class Subscriptions {
     connection.send(encodeUnsubscribed(itemId));
   }
 
-  #termsOf(since: string | null): Terms {
-    if (since === null) return LIVE;
+  #termsOf(since: string | null, watchers = false): Terms {
+    if (since === null) return { recovered: null, after: null, watchers };
     const after = this.#deps.hub.history.positionOf(since);
     const recovered = after !== null;
     this.#deps.asked(recovered);
-    return { recovered, after };
+    return { recovered, after, watchers };
   }
 
   #join(connection: Connection, itemIds: readonly ItemId[], terms: Terms): void | Promise<void> {
@@ -168,6 +168,7 @@ export class Subscriptions {
     }
     const { newest, newestId } = hub.history;
     hub.subscribe(connection, itemId, terms.after ?? newest);
+    if (terms.watchers && connection.isV2) hub.counts.listen(connection, itemId);
     connection.send(
       encodeSubscribed({
         auction,

@@ -3,7 +3,7 @@
  */
 import type { AuctionView, BookView } from './auction/book.ts';
 import type { DomainEvent } from './auction/domain-event.ts';
-import type { ItemId, UserId } from './auction/ids.ts';
+import type { ItemId, Money, UserId } from './auction/ids.ts';
 import type { ErrorCode } from './errors.ts';
 
 /** Epoch ms now; `main.ts` passes `Date.now`, tests what they like. */
@@ -61,6 +61,12 @@ export interface UserStanding {
   readonly suspendedUntilMs: number | null;
 }
 
+/** A user's highest bid on one auction. */
+export interface OwnBid {
+  readonly itemId: ItemId;
+  readonly amount: Money;
+}
+
 /** What the sockets side may ask of the database side. Implemented by `cdc/`, injected by `main.ts`. */
 export interface AuctionReads {
   /**
@@ -82,6 +88,13 @@ export interface AuctionReads {
   ): Promise<T>;
   /** A user's standing, from cache or table; null when there is no such user or no status is mapped. */
   readStanding(userId: UserId): Promise<UserStanding | null>;
+  /** Items on a user's watchlist, at most `max`; empty where the schema has none. Now, ahead of the stream. */
+  readWatchlist(userId: UserId, max: number): Promise<readonly ItemId[]>;
+  /**
+   * The user's highest bid on each live auction he has bid on, at most `max`. Calls `take` once, in a tick in which the
+   * book is as new as what was read, or newer.
+   */
+  withOwnBids<T>(userId: UserId, max: number, take: (bids: readonly OwnBid[]) => T): Promise<T>;
   feedState(): FeedState;
   /** True while the feed's packets are fresh (three heartbeat periods). */
   isFresh(): boolean;

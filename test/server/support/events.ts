@@ -8,6 +8,7 @@ import type {
   EndTimeMoved,
   LeaderOutbid,
   UserStandingChanged,
+  WatchlistChanged,
 } from '../../../src/auction/domain-event.ts';
 import { bidIdOf, itemIdOf, userIdOf, type EventId, type Money } from '../../../src/auction/ids.ts';
 import { parseMoney } from '../../../src/auction/money.ts';
@@ -94,5 +95,16 @@ export function standing(
     userId: userIdOf(userId),
     mayConnect,
     suspendedUntilMs,
+  };
+}
+
+/** A user put an item on his watchlist, or took it off. */
+export function listed(userId: number, itemId: number, watching: boolean): WatchlistChanged {
+  return {
+    type: 'WatchlistChanged',
+    eventId: nextEventId(),
+    userId: userIdOf(userId),
+    itemId: itemIdOf(itemId),
+    watching,
   };
 }

@@ -5,7 +5,7 @@ import { blankAuction, Book, type Auction, type AuctionView } from '../../../src
 import { itemIdOf, userIdOf, type ItemId, type UserId } from '../../../src/auction/ids.ts';
 import { parseMoney } from '../../../src/auction/money.ts';
 import type { AuctionStatus } from '../../../src/auction/row-change.ts';
-import type { AuctionReads, FeedState, UserStanding } from '../../../src/ports.ts';
+import type { AuctionReads, FeedState, OwnBid, UserStanding } from '../../../src/ports.ts';
 
 export interface AuctionSetup {
   readonly status?: AuctionStatus;
@@ -20,6 +20,8 @@ export interface AuctionSetup {
 export class MemoryReads implements AuctionReads {
   readonly book = new Book({ leaderColumn: true, sellerColumn: true, reserveColumn: true });
   readonly standings = new Map<UserId, UserStanding>();
+  readonly watchlists = new Map<UserId, readonly ItemId[]>();
+  readonly ownBids = new Map<UserId, readonly OwnBid[]>();
   /** Items the tables hold and the book does not. */
   readonly #tables = new Map<ItemId, AuctionView>();
   /** Items asked of the tables, in order. */
@@ -71,6 +73,22 @@ export class MemoryReads implements AuctionReads {
     await this.#gate;
     if (this.failure !== null) throw this.failure;
     return this.standings.get(userId) ?? null;
+  }
+
+  async readWatchlist(userId: UserId, max: number): Promise<readonly ItemId[]> {
+    await this.#gate;
+    if (this.failure !== null) throw this.failure;
+    return (this.watchlists.get(userId) ?? []).slice(0, max);
+  }
+
+  async withOwnBids<T>(
+    userId: UserId,
+    max: number,
+    take: (bids: readonly OwnBid[]) => T,
+  ): Promise<T> {
+    await this.#gate;
+    if (this.failure !== null) throw this.failure;
+    return take((this.ownBids.get(userId) ?? []).slice(0, max));
   }
 
   feedState(): FeedState {

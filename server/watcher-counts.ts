@@ -1,0 +1,70 @@
+/**
+ * How many connections watch an item, for those who asked to know: sampled once a second, told when it changed.
+ */
+import type { ItemId } from '../src/auction/ids.ts';
+import { encodeWatchers } from '../src/protocol/standing-message.ts';
+import type { Connection } from './connection.ts';
+import { textFrame } from './frame.ts';
+
+/** Time between two counts of one item. */
+const SAMPLE_EVERY_MS = 1000;
+
+interface Counted {
+  readonly listeners: Set<Connection>;
+  /** Listeners who have not been told a count yet. */
+  readonly untold: Set<Connection>;
+  told: number | null;
+}
+
+export class WatcherCounts {
+  readonly #items = new Map<ItemId, Counted>();
+  /** Items to look at in the next sample. */
+  readonly #moved = new Set<ItemId>();
+  #sampledAtMs = -Infinity;
+
+  /** A watcher of the item wants to know its count. */
+  listen(connection: Connection, itemId: ItemId): void {
+    const counted = this.#items.get(itemId) ?? {
+      listeners: new Set(),
+      untold: new Set(),
+      told: null,
+    };
+    this.#items.set(itemId, counted);
+    counted.listeners.add(connection);
+    counted.untold.add(connection);
+    this.#moved.add(itemId);
+  }
+
+  /** Somebody began or ceased to watch the item. */
+  moved(itemId: ItemId): void {
+    if (this.#items.has(itemId)) this.#moved.add(itemId);
+  }
+
+  /** A connection watches the item no more. */
+  leave(connection: Connection, itemId: ItemId): void {
+    const counted = this.#items.get(itemId);
+    if (counted === undefined) return;
+    counted.untold.delete(connection);
+    if (counted.listeners.delete(connection) && counted.listeners.size === 0) {
+      this.#items.delete(itemId);
+      this.#moved.delete(itemId);
+    }
+  }
+
+  /** Tells what has changed, unless the last sample is too fresh. `countOf` says how many watch an item now. */
+  sample(nowMs: number, countOf: (itemId: ItemId) => number): void {
+    if (this.#moved.size === 0 || nowMs - this.#sampledAtMs < SAMPLE_EVERY_MS) return;
+    this.#sampledAtMs = nowMs;
+    for (const itemId of this.#moved) {
+      const counted = this.#items.get(itemId);
+      if (counted === undefined) continue;
+      const count = countOf(itemId);
+      const audience = count === counted.told ? counted.untold : counted.listeners;
+      const frame = textFrame(encodeWatchers(itemId, count));
+      for (const connection of audience) connection.tell(frame);
+      counted.untold.clear();
+      counted.told = count;
+    }
+    this.#moved.clear();
+  }
+}
