@@ -20,6 +20,7 @@ export function checkServer(facts: ServerFacts): Check[] {
       'without it an ALTER of a mapped table can stop the feed',
     ),
     rowValues(facts),
+    compression(facts),
     ownId(facts),
     gtidMode(facts),
     retention(facts),
@@ -81,6 +82,14 @@ function rowValues({ rowValueOptions }: ServerFacts): Check {
     what: `binlog_row_value_options is ${rowValueOptions}: JSON columns are logged as differences.`,
     fix: `SET GLOBAL binlog_row_value_options = ''; and remove it from my.cnf`,
   };
+}
+
+/** Both kinds are read; the line is there because other tailers lose such transactions without a word. */
+function compression({ isCompressed }: ServerFacts): Check {
+  const what = isCompressed
+    ? 'the binlog is compressed, which is read as any other'
+    : 'the binlog is not compressed';
+  return { id: 'compression', level: 'ok', what };
 }
 
 function ownId({ serverId }: ServerFacts): Check {

@@ -11,6 +11,7 @@ import type { Check } from './check.ts';
 import type { DatabasePool } from './database-pool.ts';
 import { detectMapping } from './detect-mapping.ts';
 import type { MappingOverride } from './mapping-file.ts';
+import { checkEncryption, clock } from './preflight-connection.ts';
 import { checkGrants, grantee, missingReadGrants } from './preflight-grants.ts';
 import { readServerFacts } from './server-facts.ts';
 import type { ServerFacts } from './server-facts.ts';
@@ -63,6 +64,7 @@ async function checkAll(
   const facts = await readServerFacts(pool);
   const checks: Check[] = [
     { id: 'connection', level: 'ok', what: `connected to ${facts.flavour} ${facts.version}` },
+    await checkEncryption(pool, options.connection),
     ...checkServer(facts),
   ];
   const grants = await checkGrants(pool, { facts, database, user: options.connection.user });
@@ -73,6 +75,8 @@ async function checkAll(
 
   const mapping = grants.isDatabaseVisible ? await checkMapping(options, facts, checks) : null;
   const serverId = await checkServerId(options, facts, checks);
+  const clockOffsetMs = await measureClockOffset(pool, now);
+  checks.push(clock(clockOffsetMs));
   const isSound = checks.every((check) => check.level !== 'problem');
   if (!isSound || mapping === null || !zone.ok) {
     return { ok: false, code: gravest(checks), checks };
@@ -88,7 +92,7 @@ async function checkAll(
     zone: zone.zone,
     zoneName: zone.zone.name,
     mapping,
-    clockOffsetMs: await measureClockOffset(pool, now),
+    clockOffsetMs,
     serverId,
   };
   return { ok: true, source, checks };

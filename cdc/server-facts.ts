@@ -25,6 +25,8 @@ export interface ServerFacts {
   readonly retentionSeconds: number | null;
   /** `PARTIAL_JSON` writes differences instead of values (MySQL). */
   readonly rowValueOptions: string;
+  /** Transactions (MySQL) or events (MariaDB) are written compressed by default; any session may do so. */
+  readonly isCompressed: boolean;
   readonly zone: {
     readonly global: string;
     readonly system: string;
@@ -41,6 +43,8 @@ const VARIABLES = [
   'binlog_row_image',
   'binlog_row_metadata',
   'binlog_row_value_options',
+  'binlog_transaction_compression',
+  'log_bin_compress',
   'gtid_mode',
   'binlog_expire_logs_seconds',
   'binlog_expire_logs_auto_purge',
@@ -78,6 +82,9 @@ export async function readServerFacts(database: Queryable): Promise<ServerFacts>
     gtid: flavour === 'mariadb' || gtidMode === 'ON',
     retentionSeconds: retention(get),
     rowValueOptions: get('binlog_row_value_options', ''),
+    isCompressed:
+      get('binlog_transaction_compression', 'OFF') === 'ON' ||
+      get('log_bin_compress', 'OFF') === 'ON',
     zone: {
       global: get('time_zone', 'SYSTEM'),
       system: get('system_time_zone', ''),

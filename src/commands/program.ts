@@ -5,6 +5,7 @@ import { Command, CommanderError, InvalidArgumentError, Option } from 'commander
 
 import { VERSION } from '../version.ts';
 import type { ConfigOptions } from './config.ts';
+import type { DoctorOptions } from './doctor.ts';
 import { EXIT, type CommandContext, type CommonOptions } from './context.ts';
 import { parseLifetime } from './lifetime.ts';
 import { variablesHelp } from './option-help.ts';
@@ -69,6 +70,7 @@ function buildProgram(context: CommandContext, finish: (code: number) => void): 
   addWatch(program, context, finish);
   addToken(program, context, finish);
   addConfig(program, context, finish);
+  addDoctor(program, context, finish);
   return program;
 }
 
@@ -154,6 +156,24 @@ function addConfig(program: Command, context: CommandContext, finish: Finish): v
     .action(async (options: ConfigOptions) => {
       const { config } = await import('./config.ts');
       finish(config(options, context));
+    });
+}
+
+function addDoctor(program: Command, context: CommandContext, finish: Finish): void {
+  subcommand(
+    program,
+    'doctor',
+    'check the database as serve will use it, with the fix of each fault',
+  )
+    .option('--json', 'as one JSON object')
+    .addHelpText('after', examples('gavelcast doctor', 'gavelcast doctor --json | jq .problems'))
+    .addHelpText(
+      'after',
+      '\nExit code 0: no problem (warnings or not); 1: problems; 78: no usable configuration',
+    )
+    .action(async (options: DoctorOptions) => {
+      const { doctor } = await import('./doctor.ts');
+      finish(await doctor(options, context));
     });
 }
 

@@ -7,7 +7,7 @@ import { OPTIONS } from '../../src/config-options.ts';
 import { VERSION } from '../../src/version.ts';
 import { emptyDirectory, run } from './context.ts';
 
-const COMMANDS = ['serve', 'tail', 'watch', 'token', 'config'];
+const COMMANDS = ['serve', 'tail', 'watch', 'token', 'config', 'doctor'];
 const CANARY = 'kanarienvogel-that-must-never-be-printed';
 const GOOD = {
   DB_NAME: 'portal',
