@@ -70,11 +70,12 @@ export function detectMapping(options: {
     userId: { kind: 'id', isOptional: false, names: [['user_id']] },
     itemId: { kind: 'id', isOptional: false, names: itemIds },
   });
-  if (items === null || bids === null) return { ok: false, problems: search.problems };
-
-  const { statusWords, problems } = resolveStatusWords(items, override?.items?.statusWords ?? {});
+  const { statusWords, problems } = resolveStatusWords(
+    search.statusColumn,
+    override?.items?.statusWords ?? {},
+  );
   const all = [...search.problems, ...problems];
-  if (all.length > 0) return { ok: false, problems: all };
+  if (items === null || bids === null || all.length > 0) return { ok: false, problems: all };
   const bannedWords = override?.users?.bannedWords ?? DEFAULT_BANNED_WORDS;
   const mapping: TableMapping = {
     database: options.database,
@@ -152,6 +153,8 @@ interface TableOverride {
 /** Looks for tables and columns, and remembers every problem. */
 class Search {
   readonly problems: Problem[] = [];
+  /** Kept apart, so that its words are judged even where the rest of its table is not found. */
+  statusColumn: PlacedColumn | null = null;
   readonly #database: string;
   readonly #tables = new Map<string, ColumnDefinition[]>();
 
@@ -217,14 +220,23 @@ class Search {
       const place = { area, role, table: table.name };
       const found = findColumn(place, table.definition, named, how);
       if (!found.ok) this.problems.push(found.problem);
-      if (found.ok && found.column !== null) columns[role] = found.column;
-      else if (!how.isOptional) isComplete = false;
+      if (found.ok && found.column !== null) {
+        columns[role] = found.column;
+        if (area === 'items' && role === 'status') {
+          this.statusColumn = { table: table.name, column: found.column };
+        }
+      } else if (!how.isOptional) isComplete = false;
     }
     if (!isComplete) return null;
     // Object.entries loses the keys' types; every required role was checked to be there just above.
     const typed = columns as MappedBy<R>['columns'];
     return { table: table.name, definition: table.definition, columns: typed };
   }
+}
+
+interface PlacedColumn {
+  readonly table: string;
+  readonly column: ColumnDefinition;
 }
 
 interface Place {
@@ -266,7 +278,9 @@ function findColumn(
   }
   if (!fits(how.kind, hit)) {
     const what = `Column ${full} is ${hit.columnType}; as the ${place.role} it must be ${wanted(how.kind)}.`;
-    return problem(place, what, undefined, how.isOptional);
+    const found = problem(place, what, undefined, how.isOptional);
+    const { fix } = found.problem;
+    return { ok: false, problem: { what, fix: `Alter it, or: ${fix}` } };
   }
   return { ok: true, column: hit };
 }
@@ -308,7 +322,12 @@ function missing(
         `${list(definition.filter((column) => fits(how.kind, column))) || 'none of a fitting type'}.`;
 }
 
-function problem(place: Place, what: string, guess?: string, isOptional = false): Found {
+function problem(
+  place: Place,
+  what: string,
+  guess?: string,
+  isOptional = false,
+): Extract<Found, { ok: false }> {
   const line = `{"${place.area}": {"columns": {"${place.role}": "${guess ?? '…'}"}}}`;
   const none = isOptional ? `, or "${place.role}": null to do without` : '';
   return {
@@ -323,16 +342,15 @@ function list(columns: readonly ColumnDefinition[]): string {
 
 /** Every label of an ENUM must mean something, and at least one word must mean "active". */
 function resolveStatusWords(
-  items: TableMapping['items'],
+  placed: PlacedColumn | null,
   named: Readonly<Record<string, AuctionStatus>>,
 ): { statusWords: Map<string, AuctionStatus>; problems: Problem[] } {
   const statusWords = new Map(Object.entries(DEFAULT_STATUS_WORDS));
   for (const [word, status] of Object.entries(named)) statusWords.set(word.toLowerCase(), status);
-  const column = items.columns.status;
-  const labels = enumLabels(column.columnType);
-  if (labels === null) return { statusWords, problems: [] };
+  const labels = placed === null ? null : enumLabels(placed.column.columnType);
+  if (placed === null || labels === null) return { statusWords, problems: [] };
 
-  const full = `${items.table}.${column.name}`;
+  const full = `${placed.table}.${placed.column.name}`;
   const problems: Problem[] = labels
     .filter((label) => !statusWords.has(label.toLowerCase()))
     .map((label) => ({

@@ -212,6 +212,15 @@ describe('what is refused', () => {
     },
   );
 
+  test('a status word is judged even where another column of its table is missing', () => {
+    const items = `id* int, status enum('active','frozen'), current_price double`;
+    const problems = problemsOf(detect({ ...A, items }));
+    expect(problems).toHaveLength(3);
+    expect(problems[0]).toMatch(/current_price is double.* → Alter it, or: Name the column/);
+    expect(problems[1]).toContain('endTime');
+    expect(problems[2]).toContain("'frozen'");
+  });
+
   test('the reserve price as a public amount', () => {
     const problems = problemsOf(
       detect(A, { items: { columns: { currentPrice: 'reserve_price' } } }),
