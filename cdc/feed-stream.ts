@@ -2,8 +2,8 @@
  * One connection's stream, from its position to its end: first the part that joins a snapshot to it, then live.
  */
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Book } from '../src/auction/book.ts';
 import type { BinlogTail } from './binlog-tail.ts';
+import type { HistoryWindow } from './history-window.ts';
 import type { Pipeline } from './pipeline.ts';
 import type { OpenSnapshot } from './snapshot.ts';
 import { compareBinlogPositions } from './source-position.ts';
@@ -19,6 +19,8 @@ export interface Joining {
    * until the new one takes over (a table was altered under way).
    */
   readonly until: Pipeline | null;
+  /** Takes in what is read up to the snapshot, from further back than the snapshot needs; null: no history is filled. */
+  readonly window: HistoryWindow | null;
 }
 
 export interface StreamRun {
@@ -26,8 +28,8 @@ export interface StreamRun {
   readonly from: SourcePosition;
   readonly joining: Joining | null;
   readonly signal: AbortSignal;
-  /** Hands over the exact book; returns the pipeline that goes on with it. Synchronous with what follows. */
-  readonly onBook: (book: Book) => Pipeline;
+  /** The snapshot has observed all it needs: makes a book of it, and returns the pipeline that goes on with it. */
+  readonly onJoined: (joining: Joining) => Promise<Pipeline>;
   /** The pipeline to go on with where no book joins. */
   readonly pipeline: Pipeline | null;
   /** Told when nothing is left to be handed on. */
@@ -104,7 +106,7 @@ async function join(
   source: TransactionSource,
   signal: AbortSignal,
 ): Promise<Joined> {
-  const { snapshot, until } = joining;
+  const { snapshot, until, window } = joining;
   let last: TailedTransaction | null = null;
   let carried: TailedTransaction | null = null;
   for (;;) {
@@ -116,23 +118,26 @@ async function join(
       if (seen !== null && compareBinlogPositions(seen, snapshot.until) >= 0) break;
       continue;
     }
-    if (compareBinlogPositions(tailed.end().binlog, snapshot.until) > 0) {
+    const { binlog } = tailed.end();
+    if (compareBinlogPositions(binlog, snapshot.until) > 0) {
       carried = tailed;
       break;
     }
-    snapshot.observe(tailed.transaction.changes);
+    const { transaction, schemaChanged } = tailed;
+    window?.add(tailed);
+    if (!snapshot.holds(transaction.id, binlog)) snapshot.observe(transaction.changes);
     if (until !== null) {
       await until.process(tailed, signal);
-      run.onProcessed(() => tailed.end(), tailed.transaction.committedAtMs);
+      run.onProcessed(() => tailed.end(), transaction.committedAtMs);
     }
-    if (tailed.schemaChanged) return { outcome: 'schema-changed' };
+    // An alteration before the snapshot was there when the schema was read.
+    const isPast = window !== null && compareBinlogPositions(binlog, snapshot.from.binlog) <= 0;
+    if (schemaChanged && !isPast) return { outcome: 'schema-changed' };
     last = tailed;
   }
-  const book = await snapshot.finish();
-  const pipeline = run.onBook(book);
+  const pipeline = await run.onJoined(joining);
   const reached = last;
-  if (reached !== null) run.onProcessed(() => reached.end(), null);
-  else run.onProcessed(() => run.from, null);
+  run.onProcessed(() => reached?.end() ?? run.from, null);
   return { outcome: 'joined', pipeline, carried };
 }
 
@@ -141,6 +146,7 @@ class TransactionSource {
   readonly #tail: BinlogTail;
   readonly #transactions: AsyncGenerator<TailedTransaction>;
   #pending: Promise<TailedTransaction | null> | null = null;
+  #pause: Promise<'none yet'> | null = null;
 
   constructor(tail: BinlogTail, from: SourcePosition, signal: AbortSignal) {
     this.#tail = tail;
@@ -156,18 +162,13 @@ class TransactionSource {
   }
 
   async nextWithin(ms: number): Promise<TailedTransaction | null | 'none yet'> {
-    const waited = new AbortController();
-    const pending = this.#ask();
-    const pause = delay(ms, 'none yet' as const, { signal: waited.signal }).catch(
-      () => 'none yet' as const,
-    );
-    try {
-      const result = await Promise.race([pending, pause]);
-      if (result !== 'none yet') this.#pending = null;
-      return result;
-    } finally {
-      waited.abort();
-    }
+    // One pause serves many questions: a backlog brings thousands of transactions in the time of one.
+    this.#pause ??= delay(ms, 'none yet' as const).finally(() => {
+      this.#pause = null;
+    });
+    const result = await Promise.race([this.#ask(), this.#pause]);
+    if (result !== 'none yet') this.#pending = null;
+    return result;
   }
 
   /** Waits for the server to send anything; false when the signal ended the stream first. */

@@ -2,31 +2,26 @@
  * The database side as one service: preflight, snapshot, stream, and the reconnecting between them.
  */
 import { setTimeout as delay } from 'node:timers/promises';
-import type { AuctionView, Book, BookView } from '../src/auction/book.ts';
+import type { AuctionView, BookView } from '../src/auction/book.ts';
 import type { ItemId, UserId } from '../src/auction/ids.ts';
 import { AppError, ERRORS } from '../src/errors.ts';
-import type {
-  AuctionReads,
-  Clock,
-  FeedState,
-  Log,
-  OwnBid,
-  Publisher,
-  UserStanding,
-} from '../src/ports.ts';
-import type { ConnectionSettings } from './binlog-tail.ts';
+import type { FeedState, OwnBid, Publisher, UserStanding } from '../src/ports.ts';
+import { Continuity } from './continuity.ts';
 import { CurrentItems } from './current-items.ts';
 import { BookWatch } from './book-watch.ts';
 import { DatabasePool } from './database-pool.ts';
 import { behindMs, FeedTally } from './feed-counters.ts';
 import type { FeedCounters } from './feed-counters.ts';
+import type { Feed, FeedDeps, FeedOptions } from './feed-options.ts';
 import { runStream } from './feed-stream.ts';
 import type { Joining } from './feed-stream.ts';
 import { ItemLookup } from './item-lookup.ts';
 import { readItems } from './item-reader.ts';
-import type { MappingOverride } from './mapping-file.ts';
 import { NameCache } from './name-cache.ts';
+import { prepareRefill, runRefill } from './history-refill.ts';
+import type { HistoryWindow } from './history-window.ts';
 import { Pipeline } from './pipeline.ts';
+import type { PipelineOptions } from './pipeline.ts';
 import { backoffMs, nextAttempt, recoveryOf, retryLogLevel } from './reconnect.ts';
 import type { RowReader } from './row-reader.ts';
 import { openSnapshot } from './snapshot.ts';
@@ -38,53 +33,9 @@ import type { BinlogPosition, SourcePosition } from './source-position.ts';
 import { binlogEnd } from './source-status.ts';
 import { StreamProgress } from './stream-progress.ts';
 import { readOwnBids, readWatchlist } from './user-reads.ts';
+import { viewOf } from './visible-book.ts';
 
-export interface FeedOptions {
-  readonly connection: ConnectionSettings;
-  readonly database: string;
-  /** The parsed mapping file; null: everything is detected. */
-  readonly mappingFile: MappingOverride | null;
-  /** IANA name or offset of the DATETIME columns; null: the server's own. */
-  readonly zone: string | null;
-  /** 1 to 4294967295; null: derived, and checked to be free. */
-  readonly serverId: number | null;
-  /** Milliseconds between the server's heartbeats; default 1000. */
-  readonly heartbeatPeriodMs?: number;
-  /** Bytes of committed transactions that may wait to be translated; default 64 MiB. */
-  readonly queueBytesMax?: number;
-  /** Display names kept; default 100,000. */
-  readonly nameCacheMax?: number;
-  readonly onPositionLost: 'resync' | 'halt';
-  /** Milliseconds between comparisons of the book with the tables; 0: never. Default 15 minutes. */
-  readonly driftEveryMs?: number;
-  /** Milliseconds between the two looks at a difference; default 12,000. */
-  readonly driftConfirmAfterMs?: number;
-  /** Milliseconds past its end after which an active auction is reported; default 180,000. */
-  readonly overdueAfterMs?: number;
-}
-
-export interface Feed extends AuctionReads {
-  /**
-   * Preflight, snapshot, stream. Resolves when the first stream is live. An unreachable source is tried for ever.
-   *
-   * @throws AppError when an operator must mend something first: SOURCE_UNSUITABLE, MAPPING_INVALID
-   */
-  start(publisher: Publisher): Promise<SourceInfo>;
-  /** Idempotent; resolves within some seconds, with every connection and timer gone. */
-  stop(): Promise<void>;
-  /** Called on each change of state, the first one included. */
-  onState(listener: (state: FeedState) => void): void;
-  /** Database clock minus ours, in milliseconds; refreshed every 10 minutes. */
-  clockOffsetMs(): number;
-  counters(): FeedCounters;
-}
-
-export interface FeedDeps {
-  readonly log: Log;
-  readonly now: Clock;
-  /** From 0 inclusive to 1 exclusive; default `Math.random`. Spreads reconnects. */
-  readonly random?: () => number;
-}
+export type { Feed, FeedDeps, FeedOptions } from './feed-options.ts';
 
 /** Makes a feed; nothing is connected before `start`. */
 export function createFeed(options: FeedOptions, deps: FeedDeps): Feed {
@@ -92,6 +43,7 @@ export function createFeed(options: FeedOptions, deps: FeedDeps): Feed {
 }
 
 const NAMES_MAX = 100_000;
+const HISTORY_REFILL_CHANGES_MAX = 200_000;
 const CLIENT_CONNECTIONS_MAX = 2;
 const CLOCK_EVERY_MS = 10 * 60_000;
 const STOP_WITHIN_MS = 5_000;
@@ -118,6 +70,7 @@ class DatabaseFeed implements Feed {
   readonly #watch: BookWatch;
   readonly #progress = new StreamProgress((at) => this.#pipeline?.passed(at));
   readonly #currentItems: CurrentItems;
+  readonly #continuity: Continuity;
   readonly #stopping = new AbortController();
   readonly #listeners: ((state: FeedState) => void)[] = [];
   #phase: Phase = { state: 'starting' };
@@ -146,6 +99,16 @@ class DatabaseFeed implements Feed {
       connectionsMax: CLIENT_CONNECTIONS_MAX,
     });
     this.#connector = new SourceConnector(this.#pool, options, deps);
+    this.#continuity = new Continuity(
+      {
+        database: options.database,
+        checkpointFile: options.checkpointFile ?? null,
+        historyMs: options.historyMs ?? 0,
+        refillChangesMax: options.historyRefillChangesMax ?? HISTORY_REFILL_CHANGES_MAX,
+        onPositionLost: options.onPositionLost,
+      },
+      deps,
+    );
     this.#lookup = new ItemLookup((itemIds) =>
       readItems(this.#clientPool, this.#connector.rows, itemIds),
     );
@@ -272,8 +235,10 @@ class DatabaseFeed implements Feed {
     this.#clockOffsetMs = source.clockOffsetMs;
     const position = this.#position?.() ?? null;
     if (position !== null) await this.#connector.checkPosition(connected, position);
-    const joining = await this.#openJoining(connected, signal);
-    const from = position ?? joining?.snapshot.from;
+    this.#continuity.connected(connected);
+    const window = await this.#beginHistory(connected, signal);
+    const joining = await this.#openJoining(connected, window, signal);
+    const from = position ?? window?.from ?? joining?.snapshot.from;
     if (from === undefined) throw new Error('neither a position nor a snapshot to start from');
     try {
       const outcome = await runStream({
@@ -283,7 +248,7 @@ class DatabaseFeed implements Feed {
         signal,
         pipeline: this.#pipeline,
         progress: this.#progress,
-        onBook: (book) => this.#takeBook(book, rows, start.publisher),
+        onJoined: (joined) => this.#takeBook(joined, rows, start.publisher),
         onLive: () => {
           this.#goLive(connected, start);
         },
@@ -291,6 +256,7 @@ class DatabaseFeed implements Feed {
           this.#position = end;
           this.#committedAtMs = committedAtMs ?? this.#committedAtMs;
           this.#tally.processed(this.#deps.now());
+          this.#continuity.handedOn(end, committedAtMs ?? this.#databaseNow());
           if (this.#progress.isAwaited) this.#progress.reached(end().binlog);
         },
       });
@@ -299,47 +265,74 @@ class DatabaseFeed implements Feed {
         this.#deps.log.warn({ text }, 'schema changed');
         this.#mustReload = true;
       }
+    } catch (error) {
+      const isOfThePast = window !== null && this.#pipeline === null;
+      if (!isOfThePast || !this.#continuity.giveUp(error)) throw error;
+      this.#connector.forgetTail();
     } finally {
       joining?.snapshot.close();
     }
   }
 
+  /** Only the first book of all has a past to be told again; one after a loss has none by declaration. */
+  async #beginHistory(
+    connected: ConnectedSource,
+    signal: AbortSignal,
+  ): Promise<HistoryWindow | null> {
+    if (this.#pipeline !== null || this.#position !== null) return null;
+    const nowMs = this.#databaseNow();
+    return this.#continuity.begin(connected, { database: this.#pool, nowMs, signal });
+  }
+
   async #openJoining(
     { source, rows }: ConnectedSource,
+    window: HistoryWindow | null,
     signal: AbortSignal,
   ): Promise<Joining | null> {
     const isFresh = this.#position === null;
     if (!isFresh && !this.#mustReload) return null;
     const snapshot = await openSnapshot({ pool: this.#pool, source, rows, signal }, this.#deps);
-    return { snapshot, until: isFresh ? null : this.#pipeline };
+    return { snapshot, until: isFresh ? null : this.#pipeline, window };
   }
 
   /** Puts an exact book into use, in the tick in which the publisher hears of a reset. */
-  #takeBook(book: Book, rows: RowReader, publisher: Publisher): Pipeline {
+  async #takeBook(
+    { snapshot, window }: Joining,
+    rows: RowReader,
+    publisher: Publisher,
+  ): Promise<Pipeline> {
+    const { log } = this.#deps;
+    const { signal } = this.#stopping;
+    const refill = window === null ? null : await prepareRefill(window, snapshot, { log, signal });
+    const book = refill?.book ?? (await snapshot.finish());
+    snapshot.close();
     const names = this.#namesOver(rows);
     names.reset(rows);
-    if (this.#pipeline === null) {
-      this.#pipeline = new Pipeline(
-        {
-          pool: this.#pool,
-          names,
-          publisher,
-          book,
-          rows,
-          changing: (changes) => {
-            this.#currentItems.changing(changes);
-          },
-        },
-        { log: this.#deps.log, databaseNow: () => this.#deps.now() + this.#clockOffsetMs },
-      );
-    } else {
-      this.#pipeline.replaceBook(book, rows);
-    }
+    const known = this.#pipeline;
+    const pipeline = known ?? this.#makePipeline({ book, names, rows, publisher });
+    if (refill !== null) await runRefill(refill, { pipeline, names, log }, signal);
+    // Nobody sees the book before it is back where the tables are.
+    known?.replaceBook(book, rows);
+    this.#pipeline = pipeline;
+    this.#continuity.opened(window);
     this.#mustReload = false;
     const reason = this.#resetReason;
     this.#resetReason = null;
     if (reason !== null) publisher.sourceReset?.(reason);
-    return this.#pipeline;
+    return pipeline;
+  }
+
+  #makePipeline(options: Pick<PipelineOptions, 'book' | 'names' | 'rows' | 'publisher'>): Pipeline {
+    return new Pipeline(
+      {
+        ...options,
+        pool: this.#pool,
+        changing: (changes) => {
+          this.#currentItems.changing(changes);
+        },
+      },
+      { log: this.#deps.log, databaseNow: () => this.#databaseNow() },
+    );
   }
 
   #makeWatch(): BookWatch {
@@ -353,7 +346,7 @@ class DatabaseFeed implements Feed {
         ...(driftConfirmAfterMs === undefined ? {} : { driftConfirmAfterMs }),
         overdueAfterMs: overdueAfterMs ?? OVERDUE_AFTER_MS,
       },
-      { log: this.#deps.log, databaseNow: () => this.#deps.now() + this.#clockOffsetMs },
+      { log: this.#deps.log, databaseNow: () => this.#databaseNow() },
     );
   }
 
@@ -430,6 +423,7 @@ class DatabaseFeed implements Feed {
     this.#clientPool.close();
     const bound = delay(STOP_WITHIN_MS, undefined, { ref: false });
     await Promise.race([Promise.all([this.#run, this.#watch.stop()]), bound]);
+    await this.#continuity.stop();
     this.#enter({ state: 'stopped' });
   }
 
@@ -447,6 +441,10 @@ class DatabaseFeed implements Feed {
     }
   }
 
+  #databaseNow(): number {
+    return this.#deps.now() + this.#clockOffsetMs;
+  }
+
   #isStopping(): boolean {
     return this.#stopping.signal.aborted;
   }
@@ -458,17 +456,4 @@ class DatabaseFeed implements Feed {
   #random(): number {
     return (this.#deps.random ?? Math.random)();
   }
-}
-
-/** A view that always shows the book in use, without the entries that are ahead of the stream. */
-function viewOf(current: () => Pipeline | null): BookView {
-  return {
-    get: (itemId) => current()?.exact(itemId),
-    get size() {
-      return current()?.book.size ?? 0;
-    },
-    *values() {
-      yield* current()?.book.values() ?? [];
-    },
-  };
 }

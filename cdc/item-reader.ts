@@ -4,8 +4,11 @@
  * What is read is the state of now, and the stream may be behind it: bids that are still on their way are in the count
  * already. So each entry carries the ids of its newest bids (`countedBids`), and `translate` does not count those again.
  */
+import { compareBidIds } from '../src/auction/bid-rows.ts';
 import type { Auction } from '../src/auction/book.ts';
 import type { BidId, ItemId } from '../src/auction/ids.ts';
+import { compareMoney } from '../src/auction/money.ts';
+import type { LeadingBid } from '../src/auction/undo.ts';
 import { quoted } from './database-pool.ts';
 import type { DatabasePool, Queryable, Row } from './database-pool.ts';
 import type { RowReader } from './row-reader.ts';
@@ -137,6 +140,56 @@ async function findLeaders(
     const auction = found.get(rows.itemId(row[0]));
     if (auction !== undefined) setLeader(rows, auction, row);
   }
+}
+
+/**
+ * Who would lead each item if these bids had never been, as a session's transaction sees it; null where nobody would.
+ * Empty where the schema has a leader column.
+ */
+export async function readLeadersWithout(
+  session: Queryable,
+  rows: RowReader,
+  bids: ReadonlyMap<ItemId, ReadonlySet<BidId>>,
+): Promise<Map<ItemId, LeadingBid | null>> {
+  const leaders = new Map<ItemId, LeadingBid | null>();
+  if (rows.schema.leaderColumn) return leaders;
+  const { bidId, itemId, bidderId, amount } = names(rows);
+  for (const batch of batches([...bids.keys()])) {
+    // Of so many bids one at least is not left out.
+    const limits = batch.map((id) => (bids.get(id)?.size ?? 0) + 1);
+    const best = await session.query(
+      limits
+        .map(
+          (limit) =>
+            `(SELECT ${itemId}, ${bidId}, ${bidderId}, ${amount}` +
+            ` FROM ${rows.tableName(rows.mapping.bids)} WHERE ${itemId} = ?` +
+            ` ORDER BY ${amount} DESC, ${bidId} LIMIT ${limit.toString()})`,
+        )
+        .join(' UNION ALL '),
+      batch,
+    );
+    for (const id of batch) leaders.set(id, null);
+    for (const row of best) {
+      const bid = bidOf(rows, row);
+      const id = rows.itemId(row[0]);
+      if (bid === null || bids.get(id)?.has(bid.bidId) !== false) continue;
+      const known = leaders.get(id) ?? null;
+      if (known === null || isBetter(bid, known)) leaders.set(id, bid);
+    }
+  }
+  return leaders;
+}
+
+/** The union of ordered SELECTs promises no order. */
+function isBetter(bid: LeadingBid, other: LeadingBid): boolean {
+  const byAmount = compareMoney(bid.amount, other.amount);
+  return byAmount > 0 || (byAmount === 0 && compareBidIds(bid.bidId, other.bidId) < 0);
+}
+
+function bidOf(rows: RowReader, row: Row): LeadingBid | null {
+  const amount = rows.money(rows.mapping.bids.columns.amount, row[3]);
+  if (amount === null) return null;
+  return { bidId: rows.bidId(row[1]), bidderId: rows.userId(row[2]), amount };
 }
 
 /** Makes the bid of a row (item, bid, bidder, amount) the leading one. */

@@ -53,6 +53,7 @@ export class Pipeline {
   /** Newest bid key delivered, where keys are integers. */
   #newestBid: BidId | null = null;
   #isBusy = false;
+  #isReplaying = false;
   #translateMs = 0;
 
   constructor(options: PipelineOptions, deps: PipelineDeps) {
@@ -136,6 +137,19 @@ export class Pipeline {
     this.#isBusy = false;
   }
 
+  /**
+   * As `process`, for the history alone: what it publishes is marked as a replay. The book must be as it was before the
+   * transaction.
+   */
+  async replay(tailed: TailedTransaction, signal: AbortSignal): Promise<void> {
+    this.#isReplaying = true;
+    try {
+      await this.#process(tailed, signal);
+    } finally {
+      this.#isReplaying = false;
+    }
+  }
+
   async #process(tailed: TailedTransaction, signal: AbortSignal): Promise<void> {
     const { transaction } = tailed;
     const { changes, id, committedAtMs } = transaction;
@@ -192,7 +206,9 @@ export class Pipeline {
       }
       this.#follow();
       this.#translateMs += performance.now() - startedAtMs;
-      if (events.length > 0) publisher.publish({ events, nameOf: this.#nameOf, committedAtMs });
+      if (events.length === 0) continue;
+      const batch = { events, nameOf: this.#nameOf, committedAtMs };
+      publisher.publish(this.#isReplaying ? { ...batch, replay: true } : batch);
     }
   }
 

@@ -9,19 +9,24 @@
  * which is still open, which of them it has seen.
  */
 import { setTimeout as delay } from 'node:timers/promises';
+import { GtidSet } from '@vlasky/zongji';
 import { Book } from '../src/auction/book.ts';
+import type { BookSchema } from '../src/auction/book.ts';
 import { compareBidIds } from '../src/auction/bid-rows.ts';
+import type { BidId, ItemId } from '../src/auction/ids.ts';
 import type { RowChange } from '../src/auction/row-change.ts';
+import type { LeadingBid } from '../src/auction/undo.ts';
 import { AppError } from '../src/errors.ts';
 import type { Clock, Log } from '../src/ports.ts';
 import { quoted } from './database-pool.ts';
 import type { DatabasePool, DatabaseSession } from './database-pool.ts';
-import { setLeader } from './item-reader.ts';
+import { readItemsSeenBy, readLeadersWithout, setLeader } from './item-reader.ts';
 import type { RowReader } from './row-reader.ts';
 import { SnapshotCatchUp } from './snapshot-catch-up.ts';
 import type { SourceInfo } from './source-info.ts';
-import { binlogEnd } from './source-status.ts';
+import { compareBinlogPositions } from './source-position.ts';
 import type { BinlogPosition, SourcePosition } from './source-position.ts';
+import { binlogEnd } from './source-status.ts';
 
 /** A book that becomes exact at `until`. */
 export interface OpenSnapshot {
@@ -29,20 +34,39 @@ export interface OpenSnapshot {
   readonly from: SourcePosition;
   /** The last position whose transactions go to `observe`; those that end later come after `finish`. */
   readonly until: BinlogPosition;
+  readonly schema: BookSchema;
+  /** True for a transaction that the snapshot is known to hold: `observe` need not be told of it. */
+  holds(transactionId: string, end: BinlogPosition): boolean;
   /** Takes the changes of one transaction that ends at `until` or before. */
   observe(changes: readonly RowChange[]): void;
-  /** The book as at `until`. Ends the transaction at the database. @throws AppError */
-  finish(): Promise<Book>;
-  /** Gives up. Idempotent, and harmless after `finish`. */
+  /**
+   * The book as at `until`: the live auctions, and of `items` those that the tables have. Once.
+   *
+   * @throws AppError
+   */
+  finish(items?: ReadonlySet<ItemId>): Promise<Book>;
+  /**
+   * Who would lead each item if these bids had never been; empty where the schema has a leader column. After `finish`.
+   *
+   * @throws AppError
+   */
+  leadersWithout(
+    bids: ReadonlyMap<ItemId, ReadonlySet<BidId>>,
+  ): Promise<Map<ItemId, LeadingBid | null>>;
+  /** Ends the transaction at the database. Idempotent. */
   close(): void;
 }
 
 const PROGRESS_EVERY_MS = 2_000;
+/** Seconds a snapshot may stay open while the stream is read beside it: the greatest value every platform takes. */
+const WAIT_TIMEOUT_S = 2_147_483;
 /**
  * A transaction is written to the binlog before the engine makes it visible, so one that lies before a file position
  * taken now may become visible only in a moment. With GTIDs `gtid_executed` grows after that moment; without, we wait.
  */
 const COMMIT_LATENCY_MS = 1_000;
+
+const UUID_GTID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}:/i;
 
 /** Opens a snapshot and loads the live auctions from it. @throws AppError */
 export async function openSnapshot(
@@ -62,30 +86,31 @@ export async function openSnapshot(
   };
   signal.addEventListener('abort', abort, { once: true });
   try {
+    await session.query(`SET SESSION wait_timeout = ${WAIT_TIMEOUT_S.toString()}`);
     await session.query('START TRANSACTION WITH CONSISTENT SNAPSHOT');
     const from = low ?? (await snapshotPosition(session));
     const until = low === null ? from.binlog : await binlogEnd(pool);
     const book = await loadBook(session, rows, deps);
-    const close = (): void => {
-      signal.removeEventListener('abort', abort);
-      session.close();
-    };
-    if (low === null) return exact(book, from, close);
-    const catchUp = new SnapshotCatchUp({ session, rows, book });
+    const catchUp = low === null ? null : new SnapshotCatchUp({ session, rows, book });
     return {
       from,
       until,
-      close,
+      schema: rows.schema,
+      holds: holdsUpTo(from, catchUp === null),
       observe: (changes) => {
-        catchUp.observe(changes);
+        catchUp?.observe(changes);
       },
-      finish: async () => {
-        try {
-          await catchUp.reconcile();
-          return book;
-        } finally {
-          close();
-        }
+      finish: async (items = new Set()) => {
+        const unknown = [...items].filter((itemId) => !book.has(itemId));
+        const found = await readItemsSeenBy(session, rows, unknown);
+        for (const auction of found.values()) book.set(auction);
+        await catchUp?.reconcile();
+        return book;
+      },
+      leadersWithout: (bids) => readLeadersWithout(session, rows, bids),
+      close: () => {
+        signal.removeEventListener('abort', abort);
+        session.close();
       },
     };
   } catch (error) {
@@ -95,15 +120,13 @@ export async function openSnapshot(
   }
 }
 
-function exact(book: Book, from: SourcePosition, close: () => void): OpenSnapshot {
-  close();
-  return {
-    from,
-    until: from.binlog,
-    close,
-    observe: () => undefined,
-    finish: () => Promise.resolve(book),
-  };
+/** Tells the transactions before a snapshot from those that it may not have. */
+function holdsUpTo(from: SourcePosition, isExact: boolean): OpenSnapshot['holds'] {
+  const { gtidSet, binlog } = from;
+  // A file position taken beside a GTID set says nothing of what had become visible by then.
+  if (isExact || gtidSet === null) return (_, end) => compareBinlogPositions(end, binlog) <= 0;
+  const executed = GtidSet.parse(gtidSet);
+  return (transactionId) => UUID_GTID.test(transactionId) && executed.contains(transactionId);
 }
 
 /** MySQL: a position all of whose past the snapshot that is opened next will see. */

@@ -23,7 +23,7 @@ export interface LogLine {
 }
 
 /** A log that keeps its lines. */
-function memoryLog(lines: LogLine[]): Log {
+export function memoryLog(lines: LogLine[]): Log {
   const at = (level: string) => (fields: object, event: string) => {
     lines.push({ level, event, fields: { ...fields } });
   };
