@@ -2,6 +2,7 @@
  * Configuration to feed options: reads the files that the configuration names.
  */
 import { readFileSync } from 'node:fs';
+import { isIP } from 'node:net';
 import { resolve } from 'node:path';
 
 import type { ConnectionSettings } from '../../cdc/binlog-tail.ts';
@@ -21,6 +22,7 @@ export function readFeedOptions(source: SourceConfig, cwd: string): FeedOptionsR
   const problems: ConfigProblem[] = [];
   const mappingFile = readMapping(source.mappingFile, cwd, problems);
   const ca = readNamed('SOURCE_TLS_CA', source.tlsCaFile, cwd, problems);
+  judgeIdentity(source, problems);
   if (problems.length > 0) return { ok: false, problems };
   const options: FeedOptions = {
     connection: connectionSettings(source, ca),
@@ -45,6 +47,16 @@ export function fileProblems(env: Environment, cwd: string): readonly ConfigProb
   readMapping(named('MAPPING_FILE'), cwd, problems);
   readNamed('SOURCE_TLS_CA', named('SOURCE_TLS_CA'), cwd, problems);
   return problems;
+}
+
+/** The driver compares certificates with names only: for an address it would compare them with `localhost`. */
+function judgeIdentity({ tls, host, socketPath }: SourceConfig, problems: ConfigProblem[]): void {
+  if (tls !== 'verify-identity' || socketPath !== null || isIP(host) === 0) return;
+  problems.push({
+    name: 'SOURCE_TLS',
+    problem: 'is verify-identity, which needs a host name, and the source is named by its address',
+    fix: 'set SOURCE_HOST to the name in the certificate, or SOURCE_TLS=verify-ca',
+  });
 }
 
 function connectionSettings(source: SourceConfig, ca: string | null): ConnectionSettings {

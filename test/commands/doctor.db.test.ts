@@ -145,5 +145,8 @@ describe.each(FLAVOURS)('%s', (flavour) => {
     const own = await findings({ SERVER_ID: '1' });
     expect(faults(own).get('server-id')).toContain('SERVER_ID');
     expect((await doctor([], { DB_NAME: '' })).code).toBe(78);
+    const unnamed = await doctor([], { SOURCE_TLS: 'verify-identity' });
+    expect(unnamed).toMatchObject({ code: 78, stdout: '' });
+    expect(unnamed.stderr).toContain('SOURCE_TLS=verify-ca');
   });
 });
