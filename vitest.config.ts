@@ -67,7 +67,15 @@ export default defineConfig({
           testTimeout: 240_000,
         },
       },
-      { test: { ...databaseSuite, name: 'deploy', include: ['test/**/*.deploy.test.ts'] } },
+      {
+        test: {
+          ...databaseSuite,
+          name: 'deploy',
+          include: ['test/**/*.deploy.test.ts'],
+          // They wait more than they compute.
+          maxWorkers: 2,
+        },
+      },
     ],
   },
 });

@@ -30,7 +30,8 @@ export function startProgram(
 ): BackgroundProgram {
   const command = [requiredProgram(name), ...args];
   const child = spawn('setpriv', ['--pdeathsig', 'TERM', ...command], {
-    stdio: ['ignore', 'pipe', 'pipe'],
+    // Some end with their input.
+    stdio: ['pipe', 'pipe', 'pipe'],
     env: { PATH: process.env['PATH'] ?? '', ...options.env },
     cwd: options.cwd ?? '/',
   });
