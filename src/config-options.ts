@@ -301,7 +301,7 @@ export const OPTIONS = {
   }),
   ADMIN_TOKEN: text({
     section: 'admin',
-    text: 'At least 16 characters that the actions of the admin page ask for: disconnect a user, drain, log level. Without it there are none.',
+    text: 'At least 16 characters that the actions of the admin page ask for: disconnect a user, drain. Without it there are none.',
     kind: 'text',
     default: null,
     defaultText: 'none: the page only shows',

@@ -9,18 +9,25 @@ import type { SourceInfo } from '../../cdc/source-info.ts';
 import { createGateway } from '../../server/gateway.ts';
 import type { GatewayOptions, GatewayStats } from '../../server/gateway-options.ts';
 import type { Zone } from '../auction/zone.ts';
-import type { Config } from '../config.ts';
+import type { AdminConfig, Config } from '../config.ts';
 import type { AuctionReads, Clock, Log } from '../ports.ts';
+import { rememberLines } from '../recent-log.ts';
 import { LateZone } from './late-zone.ts';
+import { createObservation } from './observation.ts';
 
 /** A v2 client's time for its first message; PROTOCOL: 10 s. */
 const AUTHENTICATE_WITHIN_MS = 10_000;
 const HANDSHAKE_WITHIN_MS = 10_000;
 const BACKLOG_BYTES_MAX = 1024 * 1024;
+const NO_ADMIN: AdminConfig = { host: '127.0.0.1', port: 0, token: null };
 
 export interface ApplicationOptions {
   readonly config: Pick<Config, 'server' | 'messages' | 'tokens' | 'history'>;
   readonly feed: FeedOptions;
+  /** Where metrics and the admin page are; default: nowhere. */
+  readonly admin?: AdminConfig;
+  /** Begins the program's stop in good order: what the admin page's drain does. */
+  readonly drain?: () => void;
   /** Answers further plain HTTP requests; returns false to leave one alone. */
   readonly staticRoutes?: (request: IncomingMessage, response: ServerResponse) => boolean;
 }
@@ -58,7 +65,9 @@ export interface Application {
 
 /** Wires the two shells together. Nothing runs before `listen`. */
 export function createApplication(options: ApplicationOptions, deps: ApplicationDeps): Application {
-  const { log, now } = deps;
+  const { now } = deps;
+  const recent = rememberLines(deps.log, now);
+  const { log } = recent;
   const feed = createFeed(options.feed, { log: log.child({ part: 'feed' }), now });
   const zone = new LateZone(options.feed.zone);
   const gateway = createGateway(gatewayOptions(options, zone), {
@@ -70,16 +79,24 @@ export function createApplication(options: ApplicationOptions, deps: Application
   feed.onState((state) => {
     gateway.feedChanged(state);
   });
+  const { admin = NO_ADMIN, drain = () => undefined } = options;
+  const observation = createObservation(admin, { feed, gateway, recent, now, drain });
   let stopping: Promise<void> | null = null;
   const stop = async (): Promise<void> => {
     await gateway.stop();
     await feed.stop();
+    // Last: the drain is worth watching.
+    await observation.stop();
   };
   return {
     reads: feed,
-    listen: () => gateway.listen(),
+    listen: async () => {
+      const address = await gateway.listen();
+      await observation.start();
+      return address;
+    },
     tail: async () => {
-      const source = await feed.start(gateway);
+      const source = await feed.start(observation.publisher);
       zone.learn(source.zone);
       return source;
     },

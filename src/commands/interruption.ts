@@ -9,6 +9,8 @@ export interface Interruption {
   readonly signal: AbortSignal;
   /** Resolves at the same moment, with the cause. */
   readonly happened: Promise<string>;
+  /** Asks for the end as a first SIGTERM does. */
+  readonly request: () => void;
   /** Stops listening. */
   dispose(): void;
 }
@@ -56,6 +58,9 @@ export function watchForInterruption(options: {
   return {
     signal: controller.signal,
     happened,
+    request: () => {
+      controller.abort('drain');
+    },
     dispose: () => {
       process.off('SIGINT', onSignal);
       process.off('SIGTERM', onSignal);

@@ -58,7 +58,10 @@ export async function serve(options: CommonOptions, context: CommandContext): Pr
   }
   const interruption = watchForInterruption({ endsWithOutput: false, flush });
   const manager = connectServiceManager(context.env, { log, pid: process.pid });
-  const application = createApplication({ config, feed: feed.options }, { log, now: context.now });
+  const application = createApplication(
+    { config, feed: feed.options, admin: config.admin, drain: interruption.request },
+    { log, now: context.now },
+  );
   const stopReloading = reloadOnHangup({ application, log, options, context });
   try {
     return await run(application, { config, log, interruption, tell, manager });

@@ -46,6 +46,7 @@ export function gavelcastEnv(
     DB_PASSWORD: source.password,
     JWT_SECRET: TEST_JWT_SECRET,
     WS_HOST: '127.0.0.1',
+    ADMIN_PORT: 'off',
     LOG_FORMAT: 'json',
     ...extra,
   };
