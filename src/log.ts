@@ -2,7 +2,7 @@
  * The log: pino behind the `Log` port. JSON lines for machines, aligned and coloured lines for a terminal. A line is an
  * event name (`msg`) plus fields; `text`, where given, is the same as a sentence for people.
  */
-import { pino, type DestinationStream } from 'pino';
+import { pino, type DestinationStream, type Logger } from 'pino';
 import { prettyFactory, type PrettyOptions } from 'pino-pretty';
 
 import type { LogConfig } from './config.ts';
@@ -15,6 +15,8 @@ export interface LogHandle {
   readonly isPretty: boolean;
   /** Writes what is still buffered, at once. Call before the process ends. */
   readonly flush: () => void;
+  /** Changes between the configured level and `debug` (`info` where that is configured). @returns the new level */
+  readonly toggleDebug: () => string;
 }
 
 /** Where lines go: a file descriptor of this process, or anything that takes text (tests). */
@@ -39,8 +41,13 @@ export function createLog(
   const isPretty = config.format === 'pretty' || (config.format === 'auto' && target.isTerminal);
   const { stream, flush } = openTarget(target);
   const destination = isPretty ? prettyStream(stream, options.colour ?? target.isTerminal) : stream;
+  // A child keeps the level it was born with, so they are remembered: one for each part of the program.
+  const children: Logger[] = [];
   const log = pino(
     {
+      onChild: (child) => {
+        children.push(child);
+      },
       level: config.level,
       base: null,
       timestamp: pino.stdTimeFunctions.isoTime,
@@ -53,7 +60,13 @@ export function createLog(
     },
     destination,
   );
-  return { log, isPretty, flush };
+  const other = config.level === 'debug' ? 'info' : 'debug';
+  const toggleDebug = (): string => {
+    const level = log.level === config.level ? other : config.level;
+    for (const logger of [log, ...children]) logger.level = level;
+    return level;
+  };
+  return { log, isPretty, flush, toggleDebug };
 }
 
 function openTarget(target: LogTarget): { stream: DestinationStream; flush: () => void } {

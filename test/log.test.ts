@@ -82,6 +82,34 @@ test('lines below the level are not written', () => {
   expect(parsed(text)).toMatchObject([{ msg: 'd' }, { msg: 'e' }]);
 });
 
+test('the level changes while it runs, for children too, and back', () => {
+  for (const [configured, other] of [
+    ['error', 'debug'],
+    ['debug', 'info'],
+  ] as const) {
+    let text = '';
+    const target = { isTerminal: false, write: (line: string) => (text += line) };
+    const { log, toggleDebug } = createLog({ level: configured, format: 'json' }, target);
+    const child = log.child({ part: 'feed' });
+    const all = (): string => {
+      text = '';
+      for (const of of [log, child]) {
+        of.debug({}, 'd');
+        of.info({}, 'i');
+        of.error({}, 'e');
+      }
+      return parsed(text)
+        .map((line) => (line as { msg: string }).msg)
+        .join('');
+    };
+    const before = all();
+    expect(toggleDebug()).toBe(other);
+    expect(all()).toBe(other === 'debug' ? 'diedie' : 'ieie');
+    expect(toggleDebug()).toBe(configured);
+    expect(all()).toBe(before);
+  }
+});
+
 describe('what must not be written', () => {
   const CANARY = 'kanarienvogel';
 

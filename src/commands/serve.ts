@@ -16,6 +16,7 @@ import { describeSource } from './describe-source.ts';
 import { tokenProblems } from './gateway-files.ts';
 import { reloadOnHangup } from './reload.ts';
 import { exitOnUncaught, watchForInterruption, type Interruption } from './interruption.ts';
+import { changeLevelOnSignal } from './log-level.ts';
 import { connectServiceManager, type ServiceManager } from './service-manager.ts';
 
 /** How long a service manager is kept waiting for a source that cannot be reached, before it is told that we run. */
@@ -41,10 +42,8 @@ export async function serve(options: CommonOptions, context: CommandContext): Pr
     explain(problems, context);
     return EXIT.config;
   }
-  const { log, isPretty, flush } = createLog(config.log, {
-    fd: 1,
-    isTerminal: context.stdout.isTTY === true,
-  });
+  const handle = createLog(config.log, { fd: 1, isTerminal: context.stdout.isTTY === true });
+  const { log, isPretty, flush } = handle;
   const report = (error: unknown, event: string): void => {
     log.fatal({ err: error }, event);
     flush();
@@ -63,11 +62,13 @@ export async function serve(options: CommonOptions, context: CommandContext): Pr
     { log, now: context.now },
   );
   const stopReloading = reloadOnHangup({ application, log, options, context });
+  const keepLevel = changeLevelOnSignal(handle);
   try {
     return await run(application, { config, log, interruption, tell, manager });
   } finally {
     await manager.close();
     stopReloading();
+    keepLevel();
     interruption.dispose();
     flush();
   }
