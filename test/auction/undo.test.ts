@@ -104,8 +104,8 @@ describe('[law]', () => {
       }),
       { numRuns: 500 },
     );
-    // The law must not hold because nothing was ever taken back.
-    expect(undone).toBeGreaterThan(2_000);
+    // The law must not hold because nothing was ever taken back: on average one change a run at the very least.
+    expect(undone).toBeGreaterThan(500);
   });
 });
 
