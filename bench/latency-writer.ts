@@ -33,7 +33,8 @@ async function run(start: Start): Promise<void> {
   const startedAt = now();
   for (let i = 0; i < start.bids; i++) {
     const dueAt = startedAt + (i * 1000) / start.bidsPerSecond;
-    while (now() < dueAt) await new Promise((resolve) => setTimeout(resolve, dueAt - now()));
+    while (now() < dueAt)
+      await new Promise((resolve) => setTimeout(resolve, Math.max(0, dueAt - now())));
     const bidder = start.bidderIds[i % start.bidderIds.length] ?? 0;
     const amount = (20 + i / 100).toFixed(2);
     await connection.beginTransaction();
@@ -51,8 +52,9 @@ async function run(start: Start): Promise<void> {
     commits.push({ bidId: inserted.insertId, sentAtMs, acknowledgedAtMs: now() });
   }
   await connection.end();
-  process.send?.({ type: 'done', commits });
-  process.disconnect();
+  process.send?.({ type: 'done', commits }, () => {
+    process.disconnect();
+  });
 }
 
 function now(): number {

@@ -90,8 +90,8 @@ async function openAuction({ portal }: Stage): Promise<{ itemId: number; bidderI
 
 interface Arrivals {
   /** When each frame came, and which bid it told, pairwise. */
-  readonly arrivals: readonly number[];
-  readonly bidIds: readonly number[];
+  readonly arrivals: Float64Array;
+  readonly bidIds: Float64Array;
   readonly cpuMs: number;
 }
 
