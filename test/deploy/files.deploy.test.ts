@@ -110,7 +110,7 @@ test("the Dockerfile's own steps build a program that runs, from the files it co
     encoding: 'utf8',
   });
   expect(run.stdout + run.stderr).toMatch(/^\d+\.\d+\.\d+\n$/);
-});
+}, 180_000);
 
 test('the linter of Compose files finds nothing wrong', () => {
   // An image that is built here and has a name, and the order of keys, are ours to choose.
@@ -152,8 +152,9 @@ test('a manifest that does not fit is told', async () => {
 
 /** @throws Error naming the fields that do not fit */
 async function validateManifest(module: string, kind: string, manifest: unknown): Promise<void> {
-  const models: Record<string, unknown> = await import(module);
-  const Model = models[kind];
+  const models: unknown = await import(module);
+  const Model: unknown =
+    typeof models === 'object' && models !== null ? Reflect.get(models, kind) : null;
   if (typeof Model !== 'function') throw new Error(`${module} has no ${kind}`);
   const model: unknown = Reflect.construct(Model, [manifest]);
   const method: unknown =

@@ -30,9 +30,13 @@ export async function createPortalDirectory(source: SourceAddress): Promise<Port
   mkdirSync(path);
   mkdirSync(logs);
   const port = await freePort();
-  const { PATH: _path, HOME: _home, ...sound } = gavelcastEnv(source, { WS_PORT: String(port) });
+  const sound = Object.entries(gavelcastEnv(source, { WS_PORT: String(port) })).filter(
+    ([name]) => name !== 'PATH' && name !== 'HOME',
+  );
   const configure = (changed: Readonly<Record<string, string>> = {}): void => {
-    const lines = Object.entries({ ...sound, ...changed }).map(([name, it]) => `${name}=${it}\n`);
+    const lines = Object.entries({ ...Object.fromEntries(sound), ...changed }).map(
+      ([name, it]) => `${name}=${it}\n`,
+    );
     writeFileSync(join(path, '.env'), lines.join(''));
   };
   configure();
