@@ -273,17 +273,18 @@ class Stream {
     const rows = rowsOf(event);
     if (rows !== null) {
       this.#onRows(rows);
-    } else if (isEvent(event, 'Gtid')) {
-      this.#begin(event.gtid, { opens: false });
-    } else if (isEvent(event, 'Query')) {
-      const statement = this.#statements.read(event.query, event.schema);
-      this.#onStatement(statement, event.timestamp, event.nextPosition);
+      // By how often they come: each test costs.
     } else if (isEvent(event, 'TableMap')) {
       this.#tables.learn(event, event.tableMap[event.tableId]);
     } else if (isEvent(event, 'Xid')) {
       this.#onCommit(grouper.xid(), event.timestamp, event.nextPosition);
     } else if (isEvent(event, 'MariadbGtid')) {
       this.#begin(event.gtid, { opens: !event.standalone });
+    } else if (isEvent(event, 'Gtid')) {
+      this.#begin(event.gtid, { opens: false });
+    } else if (isEvent(event, 'Query')) {
+      const statement = this.#statements.read(event.query, event.schema);
+      this.#onStatement(statement, event.timestamp, event.nextPosition);
     } else if (isEvent(event, 'AnonymousGtid')) {
       this.#begin(null, { opens: false });
     } else if (isEvent(event, 'XaPrepare')) {
