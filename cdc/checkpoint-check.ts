@@ -7,7 +7,7 @@ import { errnoOf } from './database-pool.ts';
 import type { Queryable } from './database-pool.ts';
 import type { SourceInfo } from './source-info.ts';
 import { compareBinlogPositions } from './source-position.ts';
-import type { BinlogPosition } from './source-position.ts';
+import type { BinlogPosition, SourcePosition } from './source-position.ts';
 import { positionFault } from './source-status.ts';
 
 /** ER_ERROR_WHEN_EXECUTING_COMMAND: no event begins at that offset. */
@@ -29,48 +29,53 @@ export async function checkpointFault(
   if (!isSameServer && (!source.gtid || position.gtidSet === null)) {
     return 'another server answers, and file positions are each server’s own';
   }
-  const fault = await positionFault(database, source, position);
+  const fault = await readingFault(database, source, position);
   if (fault !== null) return fault;
   if (source.flavour === 'mariadb') {
-    return mariadbHistoryFault(database, checkpoint, isSameServer);
+    return isSameServer ? mariadbHistoryFault(database, position) : null;
   }
   return source.gtid && position.gtidSet !== null ? null : offsetFault(database, position.binlog);
 }
 
-/**
- * MariaDB numbers anew after a reset, and may have come past our number again; so where file and offset are its own they
- * must still mean the same GTIDs. What it has purged it tells only when it is asked for the oldest file's beginning.
- */
-async function mariadbHistoryFault(
+/** As `positionFault`, and what MariaDB has purged, which it would only tell by refusing the stream. */
+export async function readingFault(
   database: Queryable,
-  { position }: Checkpoint,
-  isSameServer: boolean,
+  source: Pick<SourceInfo, 'flavour' | 'gtid'>,
+  position: SourcePosition,
 ): Promise<string | null> {
-  const { gtidSet, binlog } = position;
-  const logs = await database.query('SHOW BINARY LOGS');
-  const oldest = logs[0]?.[0] ?? null;
-  if (gtidSet === null || oldest === null) return null;
-  const [row] = await database.query('SELECT BINLOG_GTID_POS(?, 4), BINLOG_GTID_POS(?, ?)', [
-    oldest,
-    binlog.file,
-    binlog.offset,
-  ]);
-  const saved = numbersOf(gtidSet);
+  const fault = await positionFault(database, source, position);
+  if (fault !== null || source.flavour !== 'mariadb' || position.gtidSet === null) return fault;
+  const [oldest] = await database.query('SHOW BINARY LOGS');
+  const [row] = await database.query('SELECT BINLOG_GTID_POS(?, 4)', [oldest?.[0] ?? '']);
+  const saved = numbersOf(position.gtidSet);
   for (const [domain, number] of numbersOf(row?.[0] ?? '')) {
     if ((saved.get(domain) ?? 0n) < number) {
       return `the server has purged binlogs of GTID domain ${domain} that we have not read yet`;
     }
   }
-  if (!isSameServer) return null;
-  const newest = { file: logs.at(-1)?.[0] ?? oldest, offset: 4 };
-  const isThere = logs.some((log) => log[0] === binlog.file);
-  if (!isThere) {
-    const isAhead = compareBinlogPositions(binlog, newest) > 0;
-    return isAhead ? `the server has no binlog ${binlog.file}: it was reset or restored` : null;
+  return null;
+}
+
+/**
+ * MariaDB numbers anew after a reset, and may have come past our number again; so file and offset, which are its own,
+ * must still mean the same GTIDs.
+ */
+async function mariadbHistoryFault(
+  database: Queryable,
+  { gtidSet, binlog }: SourcePosition,
+): Promise<string | null> {
+  const logs = await database.query('SHOW BINARY LOGS');
+  if (!logs.some((log) => log[0] === binlog.file)) {
+    const newest = { file: logs.at(-1)?.[0] ?? binlog.file, offset: 4 };
+    return compareBinlogPositions(binlog, newest) > 0
+      ? `the server has no binlog ${binlog.file}: it was reset or restored`
+      : null;
   }
-  return canonical(row?.[1] ?? null) === canonical(gtidSet)
+  const { file, offset } = binlog;
+  const [row] = await database.query('SELECT BINLOG_GTID_POS(?, ?)', [file, offset]);
+  return canonical(row?.[0] ?? null) === canonical(gtidSet)
     ? null
-    : `at ${binlog.file}:${binlog.offset.toString()} the server has other transactions than we have seen: it was reset or restored`;
+    : `at ${file}:${offset.toString()} the server has other transactions than we have seen: it was reset or restored`;
 }
 
 /** Without GTIDs only this is known of a position: that an event ends there. */

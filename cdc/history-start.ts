@@ -4,6 +4,7 @@
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import type { BinlogTail } from './binlog-tail.ts';
+import { readingFault } from './checkpoint-check.ts';
 import { Trail } from './checkpoint.ts';
 import type { Checkpoint } from './checkpoint.ts';
 import type { Queryable } from './database-pool.ts';
@@ -11,7 +12,7 @@ import type { HistoryStart } from './history-window.ts';
 import type { SourceInfo } from './source-info.ts';
 import { compareBinlogPositions } from './source-position.ts';
 import type { BinlogPosition, SourcePosition } from './source-position.ts';
-import { binlogEnd, positionFault } from './source-status.ts';
+import { binlogEnd } from './source-status.ts';
 
 /** Files looked into, newest first; a server that fills more in one window is read from the oldest of these. */
 const FILES_MAX = 100;
@@ -56,7 +57,7 @@ export async function historyStart(
 async function isUsable(options: StartOptions, position: SourcePosition): Promise<boolean> {
   const { database, source } = options;
   const isOfItsKind = source.gtid === (position.gtidSet !== null);
-  return isOfItsKind && (await positionFault(database, source, position)) === null;
+  return isOfItsKind && (await readingFault(database, source, position)) === null;
 }
 
 /** The newest file that begins at `atMs` or before; the oldest one where all begin later. */

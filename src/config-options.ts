@@ -148,6 +148,22 @@ export const OPTIONS = {
     words: ['resync', 'halt'],
     default: 'resync',
   }),
+  STATE_DIR: text({
+    section: 'binlog',
+    text: 'Directory of the checkpoint: how far the binlog was handed on. Made where there is none; one that cannot be written to ends the start. Each instance needs one of its own.',
+    kind: 'path',
+    default: null,
+    defaultText: "systemd's (`StateDirectory=`), else none: no checkpoint",
+    example: '/var/lib/gavelcast',
+  }),
+  CHECKPOINT_FILE: text({
+    section: 'binlog',
+    text: 'The checkpoint itself, where it is to have a name or a place of its own.',
+    kind: 'path',
+    default: null,
+    defaultText: '`gavelcast-<database>.checkpoint.json` in `STATE_DIR`',
+    example: '/var/lib/gavelcast/portal.checkpoint.json',
+  }),
   SOURCE_HEARTBEAT_MS: integer({
     section: 'binlog',
     text: 'How often an idle source is asked to give a sign of life; after three silent periods the connection counts as dead.',
@@ -265,6 +281,14 @@ export const OPTIONS = {
     min: 1,
     max: 1440,
     default: 10,
+  }),
+  HISTORY_REFILL_CHANGES: integer({
+    section: 'history',
+    text: 'Row changes that a start holds to fill the history again from the binlog; with more in the window it begins later. About 500 bytes each, until the start is done.',
+    unit: 'row changes',
+    min: 1000,
+    max: 10_000_000,
+    default: 200_000,
   }),
   HISTORY_EVENTS: integer({
     section: 'history',

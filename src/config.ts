@@ -33,6 +33,8 @@ export interface SourceConfig {
   readonly onPositionLost: Settings['ON_POSITION_LOST'];
   readonly heartbeatMs: number;
   readonly queueBytes: number;
+  readonly stateDir: string | null;
+  readonly checkpointFile: string | null;
   readonly nameCacheSize: number;
   /** 0: never. */
   readonly driftCheckMs: number;
@@ -73,6 +75,8 @@ export interface HistoryConfig {
   readonly ageMs: number;
   readonly events: number;
   readonly bytes: number;
+  /** Row changes held while it is filled again at a start. */
+  readonly refillChanges: number;
 }
 
 /** Where metrics and the admin page are. */
@@ -233,6 +237,8 @@ function assemble(settings: Settings): Config {
       onPositionLost: settings.ON_POSITION_LOST,
       heartbeatMs: settings.SOURCE_HEARTBEAT_MS,
       queueBytes: settings.QUEUE_BYTES,
+      stateDir: settings.STATE_DIR,
+      checkpointFile: settings.CHECKPOINT_FILE,
       nameCacheSize: settings.NAME_CACHE_SIZE,
       driftCheckMs: settings.DRIFT_CHECK_MINUTES * 60_000,
       overdueMs: settings.OVERDUE_SECONDS * 1000,
@@ -258,6 +264,7 @@ function assemble(settings: Settings): Config {
     history: {
       ageMs: settings.HISTORY_MINUTES * 60_000,
       events: settings.HISTORY_EVENTS,
+      refillChanges: settings.HISTORY_REFILL_CHANGES,
       bytes: settings.HISTORY_BYTES,
     },
     admin: {

@@ -75,6 +75,18 @@ const TABLE: Readonly<Record<Exclude<OptionName, 'JWT_EXPIRES_IN'>, OptionRow>> 
     good: [['m.json', 'm.json']],
     bad: [],
   },
+  STATE_DIR: {
+    of: (c) => c.source.stateDir,
+    absent: null,
+    good: [['/var/lib/gavelcast', '/var/lib/gavelcast']],
+    bad: [],
+  },
+  CHECKPOINT_FILE: {
+    of: (c) => c.source.checkpointFile,
+    absent: null,
+    good: [['state/c.json', 'state/c.json']],
+    bad: [],
+  },
   SERVER_ID: {
     of: (c) => c.source.serverId,
     absent: null,
@@ -259,6 +271,12 @@ const TABLE: Readonly<Record<Exclude<OptionName, 'JWT_EXPIRES_IN'>, OptionRow>> 
       ['1440', 86_400_000],
     ],
     bad: ['0', '1441'],
+  },
+  HISTORY_REFILL_CHANGES: {
+    of: (c) => c.history.refillChanges,
+    absent: 200_000,
+    good: [['1000', 1000]],
+    bad: ['999', '10000001'],
   },
   HISTORY_EVENTS: {
     of: (c) => c.history.events,
