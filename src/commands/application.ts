@@ -68,7 +68,7 @@ export function createApplication(options: ApplicationOptions, deps: Application
   const { now } = deps;
   const recent = rememberLines(deps.log, now);
   const { log } = recent;
-  const feed = createFeed(options.feed, { log: log.child({ part: 'feed' }), now });
+  const feed = createFeed(feedOptions(options), { log: log.child({ part: 'feed' }), now });
   const zone = new LateZone(options.feed.zone);
   const gateway = createGateway(gatewayOptions(options, zone), {
     log: log.child({ part: 'gateway' }),
@@ -106,6 +106,12 @@ export function createApplication(options: ApplicationOptions, deps: Application
     },
     stop: () => (stopping ??= stop()),
   };
+}
+
+/** A start fills the same history that the gateway keeps. */
+function feedOptions({ config, feed }: ApplicationOptions): FeedOptions {
+  const { ageMs, refillChanges } = config.history;
+  return { ...feed, historyMs: ageMs, historyRefillChangesMax: refillChanges };
 }
 
 function gatewayOptions(options: ApplicationOptions, zone: Zone): GatewayOptions {

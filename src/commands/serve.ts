@@ -9,6 +9,7 @@ import type { BookView } from '../auction/book.ts';
 import type { Log } from '../ports.ts';
 import { VERSION } from '../version.ts';
 import { createApplication, type Application } from './application.ts';
+import { checkpointPath } from './checkpoint-path.ts';
 import { EXIT, explain, findEnvironment, loadOrExplain } from './context.ts';
 import type { CommandContext, CommonOptions } from './context.ts';
 import { readFeedOptions } from './feed-options.ts';
@@ -37,8 +38,13 @@ export async function serve(options: CommonOptions, context: CommandContext): Pr
   if (loaded === null) return EXIT.config;
   const { config, warnings } = loaded;
   const feed = readFeedOptions(config.source, context.cwd);
-  const problems = [...(feed.ok ? [] : feed.problems), ...tokenProblems(config.tokens.rules)];
-  if (!feed.ok || problems.length > 0) {
+  const kept = checkpointPath(config.source, { env: found.env, cwd: context.cwd });
+  const problems = [
+    ...(feed.ok ? [] : feed.problems),
+    ...(kept.ok ? [] : [kept.problem]),
+    ...tokenProblems(config.tokens.rules),
+  ];
+  if (!feed.ok || !kept.ok || problems.length > 0) {
     explain(problems, context);
     return EXIT.config;
   }
@@ -58,7 +64,12 @@ export async function serve(options: CommonOptions, context: CommandContext): Pr
   const interruption = watchForInterruption({ endsWithOutput: false, flush });
   const manager = connectServiceManager(context.env, { log, pid: process.pid });
   const application = createApplication(
-    { config, feed: feed.options, admin: config.admin, drain: interruption.request },
+    {
+      config,
+      feed: { ...feed.options, checkpointFile: kept.path },
+      admin: config.admin,
+      drain: interruption.request,
+    },
     { log, now: context.now },
   );
   const stopReloading = reloadOnHangup({ application, log, options, context });
