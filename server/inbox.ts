@@ -7,6 +7,12 @@ import type { Connection } from './connection.ts';
 /** Messages that may wait behind one that asks the database; past it the client's socket is not read from. */
 const WAITING_MAX = 8;
 
+/**
+ * Messages answered in one turn of the event loop. One poll may bring those of tens of thousands of sockets, and live
+ * events would have to wait for the last of them; the rest is answered in turns to come, first come first served.
+ */
+const MESSAGES_PER_TURN = 64;
+
 export interface InboxDeps {
   readonly log: Log;
   readonly now: Clock;
@@ -18,6 +24,10 @@ export interface InboxDeps {
 
 export class Inbox {
   readonly #deps: InboxDeps;
+  /** Lets go of those whose turn it is; first come first served. */
+  #deferred: (() => void)[] = [];
+  #answeredThisTurn = 0;
+  #isTurnScheduled = false;
 
   constructor(deps: InboxDeps) {
     this.#deps = deps;
@@ -34,7 +44,13 @@ export class Inbox {
       connection.waiting ??= [];
       connection.waiting.push(text);
       if (connection.waiting.length === WAITING_MAX) connection.pauseReading();
+    } else if (this.#answeredThisTurn >= MESSAGES_PER_TURN) {
+      connection.waiting ??= [];
+      connection.waiting.push(text);
+      this.hold(connection, this.#inTurn());
     } else {
+      this.#answeredThisTurn += 1;
+      this.#scheduleTurn();
       const answered = this.#deps.answer(connection, text);
       if (answered !== undefined) this.hold(connection, answered);
     }
@@ -56,6 +72,27 @@ export class Inbox {
     connection.isBusy = true;
     void this.#goOn(connection, work);
   }
+
+  /** Resolves in the turn in which there is room again. */
+  #inTurn(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#deferred.push(resolve);
+    });
+  }
+
+  #scheduleTurn(): void {
+    if (this.#isTurnScheduled) return;
+    this.#isTurnScheduled = true;
+    setImmediate(this.#takeTurn);
+  }
+
+  readonly #takeTurn = (): void => {
+    this.#isTurnScheduled = false;
+    const due = this.#deferred.splice(0, MESSAGES_PER_TURN);
+    this.#answeredThisTurn = due.length;
+    if (due.length > 0) this.#scheduleTurn();
+    for (const go of due) go();
+  };
 
   async #goOn(connection: Connection, work: Promise<void>): Promise<void> {
     try {
