@@ -16,7 +16,7 @@ import type { Sweeper } from './sweeper.ts';
 import type { TokenRefusal, TokenVerdict, TokenVerifier } from './token-verifier.ts';
 
 /** How long a live connection outlasts its token, so that a client can renew it in place. */
-export const EXPIRY_GRACE_MS = 5000;
+const EXPIRY_GRACE_MS = 5000;
 /** Timers come late, never early: the door is shut this much before the grace is over. */
 const EXPIRY_MARGIN_MS = 1000;
 /** How long before its token expires a v2 client is told. */

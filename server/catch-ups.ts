@@ -17,7 +17,7 @@ const TURN_MS = 4;
 /** Unsent bytes past which a client gets nothing more until it has drained. */
 const BACKLOG_BYTES_MAX = 65_536;
 /** How long a client may take nothing at all. */
-export const STALLED_MS_MAX = 10_000;
+const STALLED_MS_MAX = 10_000;
 const LOOK_EVERY_MS = 1_000;
 
 export interface CatchUpsDeps {

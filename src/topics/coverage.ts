@@ -12,7 +12,7 @@ interface Range {
 }
 
 /** Ranges of items no longer watched that are remembered; past it the oldest is forgotten and might be sent twice. */
-export const RANGES_MAX = 1_000;
+const RANGES_MAX = 1_000;
 
 export class Coverage {
   readonly #items = new Map<ItemId, number>();
