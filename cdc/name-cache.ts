@@ -112,7 +112,7 @@ export class NameCache {
     const rows = this.#rows;
     const users = rows.mapping.users;
     const status = users?.columns.status;
-    if (users === null || status === undefined) return null;
+    if (users === null || status === undefined) return { mayConnect: true, suspendedUntilMs: null };
     const [asked] = rows.keys(users.columns.userId, [userId]);
     if (asked === undefined) return null;
     const key = quoted(users.columns.userId.name);

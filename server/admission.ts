@@ -1,7 +1,9 @@
 /**
  * Who may hold a connection: the token first, then whether the user is in good standing, and for how long.
  */
+import { LRUCache } from 'lru-cache';
 import type { UserStandingChanged } from '../src/auction/domain-event.ts';
+import type { UserId } from '../src/auction/ids.ts';
 import {
   encodeAuthenticated,
   encodeError,
@@ -21,6 +23,11 @@ const EXPIRY_GRACE_MS = 5000;
 const EXPIRY_MARGIN_MS = 1000;
 /** How long before its token expires a v2 client is told. */
 const EXPIRY_NOTICE_MS = 60_000;
+/** Deleted users remembered. Past that, or after a restart, `REQUIRE_KNOWN_USER` alone keeps them out. */
+const BARRED_MAX = 100_000;
+
+/** Why a client was not let in, or not let stay. */
+export type RefusalReason = TokenRefusal | 'missing' | 'other_user';
 
 export interface AdmissionDeps {
   readonly options: Pick<
@@ -30,6 +37,8 @@ export interface AdmissionDeps {
     | 'subscriptionsMax'
     | 'messageBytesMax'
     | 'messagesPerSecondMax'
+    | 'connectionsPerUserMax'
+    | 'requireKnownUser'
   >;
   readonly log: Log;
   readonly now: Clock;
@@ -38,7 +47,7 @@ export interface AdmissionDeps {
   readonly sweeper: Sweeper<Connection>;
   readonly verify: TokenVerifier;
   /** A token was refused. */
-  readonly refused: (reason: TokenRefusal | 'missing' | 'other_user') => void;
+  readonly refused: (connection: Connection, reason: RefusalReason) => void;
   /** A connection went live; told after its `hello`. Its messages wait for the promise. */
   readonly admitted: (connection: Connection) => void | Promise<void>;
   /** Database clock now, epoch ms. */
@@ -47,6 +56,8 @@ export interface AdmissionDeps {
 
 export class Admission {
   readonly #deps: AdmissionDeps;
+  /** Users seen banned or deleted: the row of a deleted one is not there to ask any more. */
+  readonly #barred = new LRUCache<UserId, true>({ max: BARRED_MAX });
 
   constructor(deps: AdmissionDeps) {
     this.#deps = deps;
@@ -136,6 +147,8 @@ export class Admission {
 
   /** Closes a user's connections in the turn his suspension, ban or deletion is published. */
   standingChanged(event: UserStandingChanged): void {
+    if (event.mayConnect) this.#barred.delete(event.userId);
+    else this.#barred.set(event.userId, true);
     if (mayConnect(event, this.#deps.now())) return;
     // A copy: closing takes each out of the set.
     for (const connection of [...this.#deps.hub.connectionsOf(event.userId)]) {
@@ -161,14 +174,30 @@ export class Admission {
       return;
     }
     if (connection.isClosing()) return;
-    if (standing !== null && !mayConnect(standing, now())) {
+    if (!this.#isWelcome(identity.userId, standing)) {
       connection.close(4502);
       return;
     }
+    this.#makeRoom(identity.userId);
     connection.enter('admitted');
     this.#armExpiry(connection, identity);
     if (connection.isV2) connection.send(this.#hello(identity));
     await this.#deps.admitted(connection);
+  }
+
+  /** Who has no row was deleted (and seen to be), or is not of this portal: the operator says what that means. */
+  #isWelcome(userId: UserId, standing: UserStanding | null): boolean {
+    if (standing !== null) return mayConnect(standing, this.#deps.now());
+    return !this.#deps.options.requireKnownUser && !this.#barred.has(userId);
+  }
+
+  /** One connection too many closes the user's oldest. */
+  #makeRoom(userId: UserId): void {
+    const own = this.#deps.hub.connectionsOf(userId);
+    for (const oldest of own) {
+      if (own.size <= this.#deps.options.connectionsPerUserMax) return;
+      oldest.close(4503);
+    }
   }
 
   #hello({ userId, expiresAtMs }: Identity): string {
@@ -205,8 +234,8 @@ export class Admission {
     this.#deps.sweeper.deadlineMoved(connection);
   }
 
-  #refuse(connection: Connection, reason: TokenRefusal | 'missing' | 'other_user'): void {
-    this.#deps.refused(reason);
+  #refuse(connection: Connection, reason: RefusalReason): void {
+    this.#deps.refused(connection, reason);
     if (reason === 'unavailable') {
       // Nobody can say whether the token is good; the client comes back in a moment.
       connection.close(1012);

@@ -61,6 +61,8 @@ export interface ConnectionSetup {
   readonly isV2: boolean;
   readonly bucket: RateBucket;
   readonly wants?: Wants | null;
+  /** What limits count it by (client-address.ts); null: not limited. */
+  readonly addressKey?: string | null;
 }
 
 export class Connection implements BatchRecipient, Follower, SocketOwner, Swept {
@@ -70,6 +72,8 @@ export class Connection implements BatchRecipient, Follower, SocketOwner, Swept 
   wants: Wants | null;
   /** Null where it does not follow its user's watchlist. */
   readonly watchlist: WatchlistFollower | null;
+  /** What limits count it by; null: not limited. */
+  readonly addressKey: string | null;
   /** Items it watches, and what it was sent of them; changed by the hub alone, which keeps both directions equal. */
   readonly coverage = new Coverage();
   /** Its way through the history; null while it is at the end, where it gets events as they come. */
@@ -92,13 +96,15 @@ export class Connection implements BatchRecipient, Follower, SocketOwner, Swept 
   #receivedBytesSeen = 0;
   #silentPeriods = 0;
 
-  constructor(host: ConnectionHost, { socket, isV2, bucket, wants = null }: ConnectionSetup) {
+  constructor(host: ConnectionHost, setup: ConnectionSetup) {
+    const { socket, isV2, bucket, wants = null, addressKey = null } = setup;
     this.#host = host;
     this.#socket = socket;
     this.isV2 = isV2;
     this.bucket = bucket;
     this.wants = wants;
     this.watchlist = wants?.watchlist === true ? new WatchlistFollower() : null;
+    this.addressKey = addressKey;
   }
 
   get stage(): Stage {

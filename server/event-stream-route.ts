@@ -2,37 +2,43 @@
  * `GET /events?items=1,2`: from an HTTP request to an open stream of server-sent events, or a refusal with a status.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
 import type { ItemId } from '../src/auction/ids.ts';
 import { ITEM_IDS_MAX, requestedItemIdSchema } from '../src/protocol/client-message-schema.ts';
 import type { Wants } from './connection.ts';
 import { readCredentials } from './credentials.ts';
 import { createUnwrapper, EventStream } from './event-stream.ts';
-import type { GatewayOptions } from './gateway-options.ts';
-import type { TokenVerifier } from './token-verifier.ts';
+import type { Door } from './door.ts';
+import type { TokenRefusal, TokenVerifier } from './token-verifier.ts';
 
 /** Time between two comments that keep proxies from closing an idle stream. */
 const KEEPALIVE_EVERY_MS = 15_000;
 const RETRY_AFTER_S = 5;
 
 export interface EventStreamRouteDeps {
-  readonly options: Pick<GatewayOptions, 'allowedOrigins' | 'connectionsMax'>;
+  readonly door: Door;
   readonly verify: TokenVerifier;
   readonly isDraining: () => boolean;
-  /** Connections open now, of either kind. */
-  readonly connectionsOpen: () => number;
   readonly refused: () => void;
   /** Takes over the stream, which it opens. */
-  readonly accepted: (stream: EventStream, token: string, wants: Wants) => void;
+  readonly accepted: (stream: EventStream, asked: Asked) => void;
+  /** A token was refused. */
+  readonly tokenRefused: (addressKey: string | null, reason: TokenRefusal) => void;
 }
 
 interface Refusal {
-  readonly status: 400 | 401 | 403 | 405 | 503;
+  readonly status: 400 | 401 | 403 | 405 | 429 | 503;
   readonly error: string;
+  readonly retryAfterSeconds?: number | null;
 }
 
-interface Asked {
+/** What an accepted request asks for. */
+export interface Asked {
   readonly token: string;
   readonly wants: Wants;
+  readonly wire: Socket;
+  /** What limits count it by (client-address.ts). */
+  readonly addressKey: string | null;
 }
 
 export class EventStreamRoute {
@@ -71,7 +77,7 @@ export class EventStreamRoute {
     this.#timer = null;
   }
 
-  #open(response: ServerResponse, { token, wants }: Asked): void {
+  #open(response: ServerResponse, asked: Asked): void {
     const stream = new EventStream(response, this.#unwrap);
     this.#streams.add(stream);
     response.once('close', () => {
@@ -81,16 +87,17 @@ export class EventStreamRoute {
     this.#timer ??= setInterval(() => {
       for (const each of this.#streams) each.writePing();
     }, KEEPALIVE_EVERY_MS);
-    this.#deps.accepted(stream, token, wants);
+    this.#deps.accepted(stream, asked);
   }
 
   async #judge(request: IncomingMessage): Promise<Refusal | Asked> {
-    const { options, verify, isDraining, connectionsOpen } = this.#deps;
+    const { door, verify, isDraining, tokenRefused } = this.#deps;
     if (request.method !== 'GET') return { status: 405, error: 'method not allowed' };
-    if (isDraining() || connectionsOpen() >= options.connectionsMax) {
-      return { status: 503, error: 'no room now' };
+    const addressKey = door.addressKeyOf(request);
+    const refusal = door.refusalOf(request, addressKey);
+    if (refusal !== null) {
+      return { ...refusal, error: refusal.status === 403 ? 'origin' : 'no room now' };
     }
-    if (!this.#isAllowed(request.headers.origin)) return { status: 403, error: 'origin' };
     const url = request.url ?? '/';
     const { token, since } = readCredentials(url, request.headers);
     if (token === null) return { status: 401, error: 'unauthorized' };
@@ -98,6 +105,8 @@ export class EventStreamRoute {
     // Keys may have had to be fetched.
     if (isDraining()) return { status: 503, error: 'no room now' };
     if (!verdict.ok) {
+      tokenRefused(addressKey, verdict.reason);
+      if (verdict.reason === 'unavailable') return { status: 503, error: 'no room now' };
       return { status: verdict.reason === 'expired' ? 401 : 403, error: 'unauthorized' };
     }
     const query = new URLSearchParams(url.slice(url.indexOf('?') + 1));
@@ -107,6 +116,8 @@ export class EventStreamRoute {
     const position = typeof lastEventId === 'string' && lastEventId !== '' ? lastEventId : since;
     return {
       token,
+      wire: request.socket,
+      addressKey,
       wants: {
         since: position,
         itemIds,
@@ -115,23 +126,19 @@ export class EventStreamRoute {
     };
   }
 
-  #isAllowed(origin: string | undefined): boolean {
-    const { allowedOrigins } = this.#deps.options;
-    return origin === undefined || allowedOrigins === null || allowedOrigins.includes(origin);
-  }
-
   /** Pages of other origins read the stream with `fetch`; the token is in a header, so no cookie is involved. */
   #allowOrigin(request: IncomingMessage, response: ServerResponse): void {
     const { origin } = request.headers;
-    if (origin === undefined || !this.#isAllowed(origin)) return;
+    if (origin === undefined || !this.#deps.door.isOriginWelcome(origin)) return;
     response.setHeader('Access-Control-Allow-Origin', origin);
     response.setHeader('Vary', 'Origin');
   }
 
-  #refuse(response: ServerResponse, { status, error }: Refusal): void {
+  #refuse(response: ServerResponse, { status, error, retryAfterSeconds }: Refusal): void {
     this.#deps.refused();
     if (status === 405) response.setHeader('Allow', 'GET, OPTIONS');
-    if (status === 503) response.setHeader('Retry-After', RETRY_AFTER_S.toString());
+    const seconds = retryAfterSeconds ?? (status === 503 ? RETRY_AFTER_S : null);
+    if (seconds !== null) response.setHeader('Retry-After', seconds.toString());
     const text = `${JSON.stringify({ error })}\n`;
     response.writeHead(status, {
       'Content-Type': 'application/json; charset=utf-8',

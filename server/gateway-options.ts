@@ -2,6 +2,8 @@
  * The public face of the sockets side: what `main.ts` hands over and what it gets back.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { AddressLimits } from './connection-limits.ts';
+import type { TlsFiles } from './listener.ts';
 import type { TokenRules } from '../src/token-rules.ts';
 import type { Zone } from '../src/auction/zone.ts';
 import type { BidderNames } from '../src/protocol/server-message.ts';
@@ -34,8 +36,18 @@ export interface GatewayOptions {
   readonly messagesPerSecondMax: number;
   /** Messages a quiet client may send at once; as many as it may subscribe to, one by one. Default 200. */
   readonly messageBurstMax: number;
+  /** Frames one message may come in; more close with 1008. Default 256. */
+  readonly fragmentsMax: number;
   /** Open WebSocket connections; more are refused 503. */
   readonly connectionsMax: number;
+  /** Connections of one user; the oldest is closed with 4503 for one more. Default 50. */
+  readonly connectionsPerUserMax: number;
+  /** Sockets that are no client yet; past it the oldest is cut. Default 2000. */
+  readonly handshakesMax: number;
+  /** What one client address may take. Defaults 200 connections, 20 new ones a second, 20 refused tokens, 60 s. */
+  readonly addressLimits: AddressLimits;
+  /** Addresses and CIDR ranges whose `X-Forwarded-For` is believed. Default: loopback. */
+  readonly trustedProxies: readonly string[];
   /** Unsent bytes past which a client is closed with 4002. Default 1 MiB. */
   readonly backlogBytesMax: number;
   /** How much is kept for clients that come back. Defaults 200,000 events, 64 MiB, 10 minutes. */
@@ -45,8 +57,18 @@ export interface GatewayOptions {
   readonly bidderNames: BidderNames;
   /** Zone of the wall-clock text sent instead of ISO 8601 (`LEGACY_TIMES=1`); null: ISO 8601 UTC. */
   readonly legacyTimesZone: Zone | null;
-  /** Exact origins that may connect; null: any. A request without an Origin (native apps) is always let through. */
+  /** Origins that may connect, a leading `*.` for one label; null: any. */
   readonly allowedOrigins: readonly string[] | null;
+  /** False: a request without an Origin (native apps) is let through. */
+  readonly originRequired: boolean;
+  /** Names by which this server may be called (`Host`); null: any. */
+  readonly allowedHosts: readonly string[] | null;
+  /** True: items that are not public yet may be watched by everybody, not by their seller alone. */
+  readonly upcomingIsPublic: boolean;
+  /** True: a user who is not in the table may not connect. */
+  readonly requireKnownUser: boolean;
+  /** Certificate and key of our own TLS; null: none. */
+  readonly tls: TlsFiles | null;
   /** Answers further plain HTTP requests (the demo's files); returns false to leave one alone. */
   readonly staticRoutes?: (request: IncomingMessage, response: ServerResponse) => boolean;
 }
@@ -68,6 +90,8 @@ export interface GatewayStats {
   readonly subscriptionsOpen: number;
   readonly connectionsAccepted: number;
   readonly upgradesRefused: number;
+  /** Sockets cut before they became a client, because there were too many of them. */
+  readonly handshakesCut: number;
   readonly authenticationsFailed: number;
   readonly messagesReceived: number;
   readonly messagesRateLimited: number;
@@ -108,11 +132,11 @@ export interface Gateway extends Required<Publisher> {
   /** For operators. */
   view(): GatewayView;
   /**
-   * Takes other token rules from now on; whoever is connected stays.
+   * Takes other token rules and another certificate from now on; whoever is connected stays.
    *
-   * @throws AppError CONFIG_INVALID when a key cannot be used; the old rules stay in force
+   * @throws AppError CONFIG_INVALID when a key or the certificate cannot be used; what was in force stays
    */
-  reload(changed: Pick<GatewayOptions, 'jwt'>): void;
+  reload(changed: Pick<GatewayOptions, 'jwt' | 'tls'>): void;
   /** Told at each change of the feed, so that v2 clients learn of a lost or stale one (`degraded`, `restored`). */
   feedChanged(state: FeedState): void;
 }

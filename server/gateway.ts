@@ -1,41 +1,37 @@
 /**
  * The sockets side, built and wired: one HTTP server with WebSockets and event streams on it, events in through `publish`.
  */
-import { createServer, type Server } from 'node:http';
+import type { Server } from 'node:http';
 import type { Socket } from 'node:net';
 import { encodeEvent } from '../src/protocol/event-message.ts';
 import { encodeError, encodeReconnect } from '../src/protocol/server-message.ts';
 import type { EventBatch, FeedState } from '../src/ports.ts';
 import { History } from '../src/topics/history.ts';
-import { Admission } from './admission.ts';
+import { Admission, type RefusalReason } from './admission.ts';
 import { CatchUps } from './catch-ups.ts';
 import { ClientCommands } from './client-commands.ts';
 import type { ClientSocket } from './client-socket.ts';
 import { Connection, type ConnectionHost, type ConnectionSetup } from './connection.ts';
-import type { Credentials } from './credentials.ts';
+import { Door } from './door.ts';
 import { EventStreamRoute } from './event-stream-route.ts';
 import { FeedNotice } from './feed-notice.ts';
 import type { Gateway, GatewayDeps, GatewayOptions, GatewayStats } from './gateway-options.ts';
 import { createHttpRoutes } from './http-routes.ts';
 import { GatewayView } from './gateway-view.ts';
 import { Hub } from './hub.ts';
+import { reconnectAfterMs } from './reconnect-spread.ts';
 import { Inbox } from './inbox.ts';
-import { bind } from './listener.ts';
+import { bind, closeServer, createListener, renewCertificate } from './listener.ts';
 import { RateBucket, type RateLimits } from './rate-bucket.ts';
 import { Standings } from './standings.ts';
 import { Subscriptions } from './subscriptions.ts';
 import { Sweeper } from './sweeper.ts';
 import { createTokenVerifier, type TokenVerifier } from './token-verifier.ts';
-import { GatewayTallies } from './tally.ts';
+import { createCounts, GatewayTallies } from './tally.ts';
 import { TurnBatch } from './turn-batch.ts';
-import { createUpgrade, isWebSocketRequest } from './upgrade.ts';
+import { createUpgrade, type Arrival } from './upgrade.ts';
 import { Watchlists } from './watchlists.ts';
 import { Welcome } from './welcome.ts';
-
-/** Reconnects a second that a drain asks its clients to spread themselves to, and the longest it asks one to wait. */
-const RECONNECTS_PER_SECOND = 1000;
-const RECONNECT_AFTER_MS_MIN = 500;
-const RECONNECT_AFTER_MS_MAX = 20_000;
 
 /** Builds the gateway; nothing listens and no timer runs before `listen()`. */
 export function createGateway(options: GatewayOptions, deps: GatewayDeps): Gateway {
@@ -59,21 +55,8 @@ class HttpGateway implements Gateway {
   readonly #rate: RateLimits;
   /** Every connection whose socket is not gone yet. */
   readonly #open = new Set<Connection>();
-  readonly #counts = {
-    connectionsAccepted: 0,
-    upgradesRefused: 0,
-    authenticationsFailed: 0,
-    messagesReceived: 0,
-    messagesRateLimited: 0,
-    eventsPublished: 0,
-    framesDelivered: 0,
-    bytesDelivered: 0,
-    recoveriesMet: 0,
-    recoveriesRefused: 0,
-    eventsReplayed: 0,
-    slowClientsClosed: 0,
-    heartbeatsLost: 0,
-  };
+  readonly #door: Door;
+  readonly #counts = createCounts();
   #verify: TokenVerifier;
   readonly #tallies = new GatewayTallies();
   #isDraining = false;
@@ -100,10 +83,8 @@ class HttpGateway implements Gateway {
       hub: this.#hub,
       sweeper: this.#sweeper,
       verify: (token) => this.#verify(token),
-      refused: (reason) => {
-        this.#counts.authenticationsFailed += 1;
-        this.#tallies.tokens.add(reason);
-        log.debug({ reason }, 'token refused');
+      refused: (connection, reason) => {
+        this.#tokenRefused(connection.addressKey, reason);
       },
       admitted: (connection) => {
         this.#notice.greet(connection);
@@ -134,6 +115,7 @@ class HttpGateway implements Gateway {
     });
     this.#welcome = this.#createWelcome(subscriptions);
     this.#host = this.#createHost();
+    this.#door = this.#createDoor();
     this.#events = this.#createEvents();
     this.#http = this.#createServer();
   }
@@ -197,8 +179,10 @@ class HttpGateway implements Gateway {
     return new GatewayView(this.#hub, this.#open);
   }
 
-  reload({ jwt }: Pick<GatewayOptions, 'jwt'>): void {
-    this.#verify = this.#createVerifier(jwt);
+  reload({ jwt, tls }: Pick<GatewayOptions, 'jwt' | 'tls'>): void {
+    const verify = this.#createVerifier(jwt);
+    renewCertificate(this.#http, tls);
+    this.#verify = verify;
   }
 
   stop(): Promise<void> {
@@ -254,6 +238,7 @@ class HttpGateway implements Gateway {
       gone: (connection, code) => {
         this.#open.delete(connection);
         this.#tallies.closed(code);
+        this.#door.left(connection.addressKey);
         if (this.#open.size === 0) this.#allGone?.();
       },
       wrote: (frames, bytes) => {
@@ -281,7 +266,7 @@ class HttpGateway implements Gateway {
 
   #createSubscriptions(): Subscriptions {
     const { log, reads } = this.#deps;
-    const { subscriptionsMax, legacyTimesZone } = this.#options;
+    const { subscriptionsMax, legacyTimesZone, upcomingIsPublic } = this.#options;
     return new Subscriptions({
       log,
       reads,
@@ -289,6 +274,7 @@ class HttpGateway implements Gateway {
       catchUps: this.#catchUps,
       subscriptionsMax,
       legacyTimesZone,
+      upcomingIsPublic,
       serverTimeMs: () => this.#serverTimeMs(),
       asked: (recovered) => {
         if (recovered) this.#counts.recoveriesMet += 1;
@@ -314,70 +300,90 @@ class HttpGateway implements Gateway {
     connection.close(4002);
   }
 
+  #createDoor(): Door {
+    return new Door({
+      options: this.#options,
+      now: this.#deps.now,
+      isDraining: () => this.#isDraining,
+      connectionsOpen: () => this.#open.size,
+      handshakeCut: () => {
+        this.#counts.handshakesCut += 1;
+      },
+    });
+  }
+
+  #tokenRefused(addressKey: string | null, reason: RefusalReason): void {
+    this.#counts.authenticationsFailed += 1;
+    this.#tallies.tokens.add(reason);
+    this.#door.tokenRefused(addressKey, reason);
+    this.#deps.log.debug({ reason }, 'token refused');
+  }
+
   #createServer(): Server {
     const { reads } = this.#deps;
-    const { handshakeWithinMs, staticRoutes = null } = this.#options;
+    const { handshakeWithinMs, tls, staticRoutes = null } = this.#options;
     const isDraining = (): boolean => this.#isDraining;
-    const server = createServer(
-      {
-        headersTimeout: handshakeWithinMs,
-        requestTimeout: handshakeWithinMs,
-        connectionsCheckingInterval: Math.min(1000, handshakeWithinMs),
-        shouldUpgradeCallback: isWebSocketRequest,
-      },
-      createHttpRoutes({
-        reads,
-        isDraining,
-        staticRoutes,
-        events: (request, response) => {
-          this.#events.handle(request, response);
-        },
-      }),
-    );
     const upgrade = createUpgrade({
       options: this.#options,
-      isDraining,
-      socketsOpen: () => this.#open.size,
+      door: this.#door,
       refused: (status) => {
         this.#counts.upgradesRefused += 1;
         this.#tallies.upgrades.add(status);
       },
-      accepted: (socket, wire, credentials) => {
-        this.#accept(socket, wire, credentials);
+      accepted: (socket, arrival) => {
+        this.#accept(socket, arrival);
       },
     });
-    server.on('upgrade', upgrade);
-    return server;
+    const answer = createHttpRoutes({
+      reads,
+      isDraining,
+      staticRoutes,
+      events: (request, response) => {
+        this.#events.handle(request, response);
+      },
+    });
+    return createListener({
+      handshakeWithinMs,
+      tls,
+      answer,
+      upgrade,
+      handshakes: this.#door.handshakes,
+    });
   }
 
   #createEvents(): EventStreamRoute {
     return new EventStreamRoute({
-      options: this.#options,
       verify: (token) => this.#verify(token),
       isDraining: () => this.#isDraining,
-      connectionsOpen: () => this.#open.size,
+      door: this.#door,
       refused: () => {
         this.#counts.upgradesRefused += 1;
       },
-      accepted: (stream, token, wants) => {
-        const connection = this.#add({ socket: stream, isV2: true, wants });
+      tokenRefused: (addressKey, reason) => {
+        this.#tokenRefused(addressKey, reason);
+      },
+      accepted: (stream, { token, wants, wire, addressKey }) => {
+        const setup = { socket: stream, isV2: true, wants, addressKey };
+        const connection = this.#add(setup, wire);
         stream.open(connection);
         this.#begin(connection, token);
       },
     });
   }
 
-  #accept(socket: ClientSocket, wire: Socket, credentials: Credentials): void {
+  #accept(socket: ClientSocket, { credentials, wire, addressKey }: Arrival): void {
     const { version, token, since, watchlist } = credentials;
     const wants = since === null && !watchlist ? null : { since, watchlist, itemIds: [] };
-    const connection = this.#add({ socket, isV2: version === 2, wants });
+    const setup = { socket, isV2: version === 2, wants, addressKey };
+    const connection = this.#add(setup, wire);
     socket.attach(connection, wire);
     this.#begin(connection, token);
   }
 
-  #add(setup: Omit<ConnectionSetup, 'bucket'>): Connection {
+  #add(setup: Omit<ConnectionSetup, 'bucket'>, wire: Socket): Connection {
     const bucket = new RateBucket(this.#rate, this.#deps.now());
     const connection = new Connection(this.#host, { ...setup, bucket });
+    this.#door.entered(connection.addressKey, wire);
     this.#counts.connectionsAccepted += 1;
     this.#open.add(connection);
     this.#sweeper.add(connection);
@@ -392,12 +398,8 @@ class HttpGateway implements Gateway {
   async #drain(): Promise<void> {
     this.#isDraining = true;
     const connections = [...this.#open];
-    const spreadMs = Math.min(
-      RECONNECT_AFTER_MS_MAX - RECONNECT_AFTER_MS_MIN,
-      (connections.length * 1000) / RECONNECTS_PER_SECOND,
-    );
     for (const [at, connection] of connections.entries()) {
-      const afterMs = RECONNECT_AFTER_MS_MIN + Math.round((spreadMs * at) / connections.length);
+      const afterMs = reconnectAfterMs(at, connections.length);
       if (connection.isV2 && connection.isAdmitted) connection.send(encodeReconnect(afterMs));
       connection.close(1012);
     }
@@ -406,7 +408,7 @@ class HttpGateway implements Gateway {
     this.#sweeper.stop();
     this.#catchUps.stop();
     this.#events.stop();
-    await this.#closeServer();
+    await closeServer(this.#http);
   }
 
   async #untilAllGone(withinMs: number): Promise<void> {
@@ -417,16 +419,6 @@ class HttpGateway implements Gateway {
         clearTimeout(timer);
         done();
       };
-    });
-  }
-
-  async #closeServer(): Promise<void> {
-    if (!this.#http.listening) return;
-    await new Promise<void>((done) => {
-      this.#http.close(() => {
-        done();
-      });
-      this.#http.closeAllConnections();
     });
   }
 }

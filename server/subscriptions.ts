@@ -24,6 +24,7 @@ export interface SubscriptionsDeps {
   readonly hub: Hub;
   readonly catchUps: CatchUps;
   readonly subscriptionsMax: number;
+  readonly upcomingIsPublic: boolean;
   readonly legacyTimesZone: Zone | null;
   /** Database clock now, epoch ms. */
   readonly serverTimeMs: () => number;
@@ -162,7 +163,7 @@ export class Subscriptions {
     { auction, terms }: { readonly auction: AuctionView | null; readonly terms: Terms },
   ): void {
     const { hub, legacyTimesZone, serverTimeMs } = this.#deps;
-    if (auction === null || !isVisible(connection, auction)) {
+    if (auction === null || !this.#isVisible(connection, auction)) {
       connection.send(encodeError({ code: 'item_not_found', action: 'subscribe', itemId }));
       return;
     }
@@ -186,9 +187,10 @@ export class Subscriptions {
     connection.send(encodeError({ code: 'too_many_subscriptions', action: 'subscribe', itemId }));
     return false;
   }
-}
 
-/** What is not public yet can be watched by its seller only. */
-function isVisible(connection: Connection, { status, sellerId }: AuctionView): boolean {
-  return status !== 'upcoming' || (sellerId !== null && sellerId === connection.userId);
+  /** What is not public yet can be watched by its seller only, unless the operator says otherwise. */
+  #isVisible(connection: Connection, { status, sellerId }: AuctionView): boolean {
+    if (status !== 'upcoming' || this.#deps.upcomingIsPublic) return true;
+    return sellerId !== null && sellerId === connection.userId;
+  }
 }

@@ -44,3 +44,25 @@ export class GatewayTallies {
     this.closes.add(THEIR_CODES.has(code) || Object.hasOwn(CLOSE_CODES, code) ? code : 'other');
   }
 }
+
+const ZERO = {
+  connectionsAccepted: 0,
+  upgradesRefused: 0,
+  handshakesCut: 0,
+  authenticationsFailed: 0,
+  messagesReceived: 0,
+  messagesRateLimited: 0,
+  eventsPublished: 0,
+  framesDelivered: 0,
+  bytesDelivered: 0,
+  recoveriesMet: 0,
+  recoveriesRefused: 0,
+  eventsReplayed: 0,
+  slowClientsClosed: 0,
+  heartbeatsLost: 0,
+};
+
+/** The gateway's plain counts, all at zero. */
+export function createCounts(): typeof ZERO {
+  return { ...ZERO };
+}

@@ -7,27 +7,28 @@ import type { Duplex } from 'node:stream';
 import { WebSocketServer } from 'ws';
 import { ClientSocket } from './client-socket.ts';
 import { readCredentials, SUBPROTOCOL_V2, type Credentials } from './credentials.ts';
+import type { Door, Refusal } from './door.ts';
 import type { GatewayOptions } from './gateway-options.ts';
 
-/** Fragments of one message; ours fit in one, and browsers never send more than a few. */
-const FRAGMENTS_MAX = 256;
 /** How long a client has to answer our close frame before its socket is cut. */
 const CLOSE_WITHIN_MS = 2000;
-/** `Retry-After` of refusals, in seconds. */
-const RETRY_AFTER_S = 5;
 
 export interface UpgradeDeps {
-  readonly options: Pick<
-    GatewayOptions,
-    'path' | 'allowedOrigins' | 'connectionsMax' | 'messageBytesMax'
-  >;
-  readonly isDraining: () => boolean;
-  /** Sockets open now, closing ones included. */
-  readonly socketsOpen: () => number;
+  readonly options: Pick<GatewayOptions, 'path' | 'messageBytesMax' | 'fragmentsMax'>;
+  readonly door: Door;
   /** A request was refused with this status. */
-  readonly refused: (status: 403 | 503) => void;
-  /** Takes over the socket; `wire` is what its frames are written to. */
-  readonly accepted: (socket: ClientSocket, wire: Socket, credentials: Credentials) => void;
+  readonly refused: (status: Refusal['status']) => void;
+  /** Takes over the socket. */
+  readonly accepted: (socket: ClientSocket, arrival: Arrival) => void;
+}
+
+/** What is known of a client besides its socket. */
+export interface Arrival {
+  readonly credentials: Credentials;
+  /** What its frames are written to. */
+  readonly wire: Socket;
+  /** What limits count it by (client-address.ts). */
+  readonly addressKey: string | null;
 }
 
 /** True for requests that ask for a WebSocket; any other `Upgrade` is ignored, as HTTP allows. */
@@ -46,7 +47,7 @@ export function createUpgrade(
     perMessageDeflate: false,
     autoPong: false,
     maxPayload: options.messageBytesMax,
-    maxFragments: FRAGMENTS_MAX,
+    maxFragments: options.fragmentsMax,
     closeTimeout: CLOSE_WITHIN_MS,
     handleProtocols: (offered: Set<string>): string | false =>
       offered.has(SUBPROTOCOL_V2) ? SUBPROTOCOL_V2 : false,
@@ -55,9 +56,13 @@ export function createUpgrade(
   const server = new WebSocketServer(vendorOptions);
   return (request, wire, head) => {
     const credentials = readCredentials(request.url ?? '/', request.headers);
-    const refusal = refusalOf(deps, request, credentials);
+    const addressKey = deps.door.addressKeyOf(request);
+    const isElsewhere = options.path !== null && credentials.path !== options.path;
+    const refusal = isElsewhere
+      ? ({ status: 403, retryAfterSeconds: null } as const)
+      : deps.door.refusalOf(request, addressKey);
     if (refusal !== null) {
-      deps.refused(refusal);
+      deps.refused(refusal.status);
       refuse(wire, refusal);
       return;
     }
@@ -66,28 +71,13 @@ export function createUpgrade(
       return;
     }
     server.handleUpgrade(request, wire, head, (socket) => {
-      deps.accepted(socket, wire, credentials);
+      deps.accepted(socket, { credentials, wire, addressKey });
     });
   };
 }
 
-function refusalOf(
-  { options, isDraining, socketsOpen }: UpgradeDeps,
-  request: IncomingMessage,
-  { path }: Credentials,
-): 403 | 503 | null {
-  if (isDraining()) return 503;
-  if (options.path !== null && path !== options.path) return 403;
-  const { origin } = request.headers;
-  const { allowedOrigins } = options;
-  if (origin !== undefined && allowedOrigins !== null && !allowedOrigins.includes(origin)) {
-    return 403;
-  }
-  return socketsOpen() >= options.connectionsMax ? 503 : null;
-}
-
-function refuse(wire: Duplex, status: 403 | 503): void {
-  const retry = status === 503 ? `Retry-After: ${String(RETRY_AFTER_S)}\r\n` : '';
+function refuse(wire: Duplex, { status, retryAfterSeconds }: Refusal): void {
+  const retry = retryAfterSeconds === null ? '' : `Retry-After: ${String(retryAfterSeconds)}\r\n`;
   wire.on('error', ignore);
   wire.once('finish', () => {
     wire.destroy();

@@ -2,6 +2,7 @@
  * The table of options. Names up to `WS_ENABLED` are the PHP API's own, so that both read one `.env`.
  */
 import { parseZone } from './auction/zone.ts';
+import { isAddressRange } from './address-range.ts';
 import { LIMIT_OPTIONS } from './config-limit-options.ts';
 import { TOKEN_OPTIONS } from './config-token-options.ts';
 import { choice, flag, integer, list, text, type Option } from './option.ts';
@@ -236,9 +237,48 @@ export const OPTIONS = {
     test: (value) => /^\/[^\s?#]*$/.test(value),
     message: 'must start with / and hold no query',
   }),
+  WS_TLS_CERT: text({
+    section: 'server',
+    text: 'PEM file of our own certificate, with its chain: clients then connect with `wss:`, without a proxy. TLS 1.2 or newer. Read again on SIGHUP.',
+    kind: 'path',
+    default: null,
+    defaultText: 'none: no TLS',
+    example: '/etc/letsencrypt/live/ws.example.com/fullchain.pem',
+  }),
+  WS_TLS_KEY: text({
+    section: 'server',
+    text: 'PEM file of its key.',
+    kind: 'path',
+    default: null,
+    example: '/etc/letsencrypt/live/ws.example.com/privkey.pem',
+  }),
+  TRUSTED_PROXIES: list({
+    section: 'server',
+    text: 'Our proxies: `X-Forwarded-For` is believed from these addresses alone. `none`: from nobody. The PROXY protocol is not spoken.',
+    kind: 'addresses and CIDR ranges, separated by commas',
+    defaultText: '`127.0.0.0/8,::1`',
+    example: '127.0.0.1,10.0.0.0/8',
+    test: (entry) => entry === 'none' || isAddressRange(entry),
+    message: 'must list addresses or CIDR ranges such as 10.0.0.0/8, or be none',
+  }),
+  ALLOWED_HOSTS: list({
+    section: 'server',
+    text: 'Names by which clients may call this server (`Host`), with a port or for any port; others get 403.',
+    kind: 'host names, separated by commas',
+    defaultText: 'any',
+    example: 'ws.example.com',
+    test: (entry) => /^[\w.-]+(:\d{1,5})?$|^\[[\da-fA-F:.]+\](:\d{1,5})?$/.test(entry),
+    message: 'must list host names such as ws.example.com, without scheme or path',
+  }),
+  REQUIRE_ORIGIN: flag({
+    section: 'server',
+    text: '`1` refuses clients without an Origin header too: right where there are no apps.',
+    default: false,
+    digits: true,
+  }),
   ALLOWED_ORIGINS: list({
     section: 'server',
-    text: 'Origins of web pages that may connect. Clients without an Origin header (apps) are always let in.',
+    text: 'Origins of web pages that may connect; `https://*.example.com` allows one label in place of the star. Clients without an Origin header (apps) are let in, unless `REQUIRE_ORIGIN`.',
     kind: 'origins, separated by commas',
     defaultText: 'any',
     example: 'https://example.com,https://www.example.com',
@@ -266,6 +306,12 @@ export const OPTIONS = {
     text: 'Names in messages: `full`, `masked` (`B***`), or `none` (null).',
     words: ['full', 'masked', 'none'],
     default: 'full',
+  }),
+  UPCOMING_ITEMS: choice({
+    section: 'messages',
+    text: 'Who may watch items that are not public yet (draft, pending): their `seller`, or `all`.',
+    words: ['seller', 'all'],
+    default: 'seller',
   }),
   LEGACY_TIMES: flag({
     section: 'messages',
@@ -366,7 +412,7 @@ function isHost(value: string): boolean {
 }
 
 function isOrigin(value: string): boolean {
-  return /^[a-z][a-z\d+.-]*:\/\/(?:[a-z\d_-]+(?:\.[a-z\d_-]+)*|\[[\da-f:.]+\])(?::\d{1,5})?$/i.test(
+  return /^[a-z][a-z\d+.-]*:\/\/(?:(?:\*\.)?[a-z\d_-]+(?:\.[a-z\d_-]+)*|\[[\da-f:.]+\])(?::\d{1,5})?$/i.test(
     value,
   );
 }

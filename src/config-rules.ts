@@ -69,6 +69,11 @@ export function conflicts(settings: Settings): ConfigWarning[] {
   if (settings.SOURCE_SOCKET !== null && settings.SOURCE_HOST !== null) {
     warnings.push({ name: 'SOURCE_HOST', warning: 'is not used, because SOURCE_SOCKET is set' });
   }
+  if ((settings.WS_TLS_CERT === null) !== (settings.WS_TLS_KEY === null)) {
+    const [name, other] =
+      settings.WS_TLS_KEY === null ? ['WS_TLS_CERT', 'WS_TLS_KEY'] : ['WS_TLS_KEY', 'WS_TLS_CERT'];
+    warnings.push({ name, warning: `is not used, because ${other} is not set` });
+  }
   if (settings.SOURCE_TLS_CA !== null && !settings.SOURCE_TLS.startsWith('verify')) {
     const warning = `is not used, because SOURCE_TLS=${settings.SOURCE_TLS} verifies nothing`;
     warnings.push({ name: 'SOURCE_TLS_CA', warning });

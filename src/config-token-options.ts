@@ -38,6 +38,12 @@ export const TOKEN_OPTIONS = {
     default: false,
     digits: true,
   }),
+  REQUIRE_KNOWN_USER: flag({
+    section: 'tokens',
+    text: '`1` lets in only users who have a row. Otherwise a good token is enough, unless the row was seen to be deleted since the start.',
+    default: false,
+    digits: true,
+  }),
   JWT_EXPIRES_IN: text({
     section: 'tokens',
     text: "Lifetime of the PHP API's tokens. Not used: each token says itself when it expires.",

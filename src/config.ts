@@ -46,6 +46,7 @@ export interface TokenConfig {
   /** The PHP API's own secret: what `token` mints with. */
   readonly secret: string;
   readonly rules: TokenRules;
+  readonly requireKnownUser: boolean;
   readonly isDevelopment: boolean;
 }
 
@@ -56,9 +57,24 @@ export interface ServerConfig {
   readonly path: string | null;
   /** Null: any origin. */
   readonly allowedOrigins: readonly string[] | null;
+  readonly requireOrigin: boolean;
+  /** Null: any name. */
+  readonly allowedHosts: readonly string[] | null;
+  readonly trustedProxies: readonly string[];
+  readonly tlsCertFile: string | null;
+  readonly tlsKeyFile: string | null;
   readonly heartbeatMs: number;
   readonly drainMs: number;
+  readonly handshakeMs: number;
+  readonly authenticateMs: number;
   readonly maxConnections: number;
+  readonly maxConnectionsPerAddress: number;
+  readonly maxConnectionsPerUser: number;
+  readonly newConnectionsPerSecond: number;
+  readonly maxHandshakes: number;
+  readonly maxFailedAuthentications: number;
+  readonly authenticationDelayMs: number;
+  readonly maxFragments: number;
   readonly maxSubscriptions: number;
   readonly maxMessageBytes: number;
   readonly messagesPerSecond: number;
@@ -67,6 +83,7 @@ export interface ServerConfig {
 /** How messages are worded. */
 export interface MessageConfig {
   readonly bidderNames: Settings['BIDDER_NAMES'];
+  readonly upcomingItems: Settings['UPCOMING_ITEMS'];
   readonly legacyTimes: boolean;
 }
 
@@ -104,6 +121,9 @@ export interface Config {
   readonly admin: AdminConfig;
   readonly log: LogConfig;
 }
+
+/** A proxy on the same machine. */
+const LOOPBACK: readonly string[] = ['127.0.0.0/8', '::1'];
 
 export type Part = 'source' | 'tokens' | 'server';
 
@@ -246,21 +266,15 @@ function assemble(settings: Settings): Config {
     tokens: {
       secret: settings.JWT_SECRET,
       rules: tokenRules(settings),
+      requireKnownUser: settings.REQUIRE_KNOWN_USER,
       isDevelopment: isDevelopment(settings),
     },
-    server: {
-      host: settings.WS_HOST,
-      port: settings.WS_PORT,
-      path: settings.WS_PATH,
-      allowedOrigins: settings.ALLOWED_ORIGINS.length === 0 ? null : settings.ALLOWED_ORIGINS,
-      heartbeatMs: settings.HEARTBEAT_SECONDS * 1000,
-      drainMs: settings.DRAIN_SECONDS * 1000,
-      maxConnections: settings.MAX_CONNECTIONS,
-      maxSubscriptions: settings.MAX_SUBSCRIPTIONS,
-      maxMessageBytes: settings.MAX_MESSAGE_BYTES,
-      messagesPerSecond: settings.MESSAGES_PER_SECOND,
+    server: assembleServer(settings),
+    messages: {
+      bidderNames: settings.BIDDER_NAMES,
+      upcomingItems: settings.UPCOMING_ITEMS,
+      legacyTimes: settings.LEGACY_TIMES,
     },
-    messages: { bidderNames: settings.BIDDER_NAMES, legacyTimes: settings.LEGACY_TIMES },
     history: {
       ageMs: settings.HISTORY_MINUTES * 60_000,
       events: settings.HISTORY_EVENTS,
@@ -274,6 +288,39 @@ function assemble(settings: Settings): Config {
     },
     log: { level: settings.LOG_LEVEL, format: settings.LOG_FORMAT },
   };
+}
+
+function assembleServer(settings: Settings): ServerConfig {
+  return {
+    host: settings.WS_HOST,
+    port: settings.WS_PORT,
+    path: settings.WS_PATH,
+    allowedOrigins: settings.ALLOWED_ORIGINS.length === 0 ? null : settings.ALLOWED_ORIGINS,
+    requireOrigin: settings.REQUIRE_ORIGIN,
+    allowedHosts: settings.ALLOWED_HOSTS.length === 0 ? null : settings.ALLOWED_HOSTS,
+    trustedProxies: trustedProxies(settings.TRUSTED_PROXIES),
+    tlsCertFile: settings.WS_TLS_CERT,
+    tlsKeyFile: settings.WS_TLS_KEY,
+    heartbeatMs: settings.HEARTBEAT_SECONDS * 1000,
+    drainMs: settings.DRAIN_SECONDS * 1000,
+    handshakeMs: settings.HANDSHAKE_SECONDS * 1000,
+    authenticateMs: settings.AUTHENTICATE_SECONDS * 1000,
+    maxConnections: settings.MAX_CONNECTIONS,
+    maxConnectionsPerAddress: settings.MAX_CONNECTIONS_PER_ADDRESS,
+    maxConnectionsPerUser: settings.MAX_CONNECTIONS_PER_USER,
+    newConnectionsPerSecond: settings.NEW_CONNECTIONS_PER_SECOND,
+    maxHandshakes: settings.MAX_HANDSHAKES,
+    maxFailedAuthentications: settings.MAX_FAILED_AUTHENTICATIONS,
+    authenticationDelayMs: settings.AUTHENTICATION_DELAY_SECONDS * 1000,
+    maxFragments: settings.MAX_FRAGMENTS,
+    maxSubscriptions: settings.MAX_SUBSCRIPTIONS,
+    maxMessageBytes: settings.MAX_MESSAGE_BYTES,
+    messagesPerSecond: settings.MESSAGES_PER_SECOND,
+  };
+}
+
+function trustedProxies(entries: readonly string[]): readonly string[] {
+  return entries.length === 0 ? LOOPBACK : entries.filter((entry) => entry !== 'none');
 }
 
 /** `JWT_SECRET` comes first; an empty one (development) counts only where there is no other key. */

@@ -86,7 +86,7 @@ export interface AuctionReads {
     itemIds: readonly ItemId[],
     take: (find: (itemId: ItemId) => AuctionView | null) => T,
   ): Promise<T>;
-  /** A user's standing, from cache or table; null when there is no such user or no status is mapped. */
+  /** A user's standing, from cache or table; null when there is no such user. Where no status is mapped, everybody may connect. */
   readStanding(userId: UserId): Promise<UserStanding | null>;
   /** Items on a user's watchlist, at most `max`; empty where the schema has none. Now, ahead of the stream. */
   readWatchlist(userId: UserId, max: number): Promise<readonly ItemId[]>;

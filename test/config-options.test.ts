@@ -4,6 +4,7 @@ import type { OptionName } from '../src/config-options.ts';
 import { loadConfig } from '../src/config.ts';
 import { configOf, LEAST } from './config-builder.ts';
 import { BOOLEAN_BAD, truths, type OptionRow } from './option-row.ts';
+import { LIMIT_ROWS } from './limit-option-rows.ts';
 import { TOKEN_ROWS } from './token-option-rows.ts';
 
 const TABLE: Readonly<Record<Exclude<OptionName, 'JWT_EXPIRES_IN'>, OptionRow>> = {
@@ -184,6 +185,35 @@ const TABLE: Readonly<Record<Exclude<OptionName, 'JWT_EXPIRES_IN'>, OptionRow>> 
     ],
     bad: ['ws', '/ws?x=1', '/a b', '/a#b'],
   },
+  WS_TLS_CERT: { of: (c) => c.server.tlsCertFile, absent: null, good: [['c', 'c']], bad: [] },
+  WS_TLS_KEY: { of: (c) => c.server.tlsKeyFile, absent: null, good: [['k', 'k']], bad: [] },
+  TRUSTED_PROXIES: {
+    of: (c) => c.server.trustedProxies,
+    absent: ['127.0.0.0/8', '::1'],
+    good: [
+      ['10.0.0.7, 192.168.0.0/16, fd00::/8', ['10.0.0.7', '192.168.0.0/16', 'fd00::/8']],
+      ['none', []],
+    ],
+    bad: ['10', '10.0.0.0/33', 'proxy.internal', '0x7f.1'],
+  },
+  ALLOWED_HOSTS: {
+    of: (c) => c.server.allowedHosts,
+    absent: null,
+    good: [['ws.a.example,b:8080,[::1]', ['ws.a.example', 'b:8080', '[::1]']]],
+    bad: ['https://a.example', 'a/b', 'a b'],
+  },
+  REQUIRE_ORIGIN: {
+    of: (c) => c.server.requireOrigin,
+    absent: false,
+    good: [...truths(true), ...truths(false)],
+    bad: BOOLEAN_BAD,
+  },
+  UPCOMING_ITEMS: {
+    of: (c) => c.messages.upcomingItems,
+    absent: 'seller',
+    good: [['all', 'all']],
+    bad: ['none'],
+  },
   ALLOWED_ORIGINS: {
     of: (c) => c.server.allowedOrigins,
     absent: null,
@@ -194,8 +224,15 @@ const TABLE: Readonly<Record<Exclude<OptionName, 'JWT_EXPIRES_IN'>, OptionRow>> 
         ['https://a.example', 'http://localhost:3000'],
       ],
       [',', null],
+      ['https://*.a.example', ['https://*.a.example']],
     ],
-    bad: ['a.example', 'https://a.example/', 'https://a.example, b'],
+    bad: [
+      'https://*',
+      'https://a.*.example',
+      'a.example',
+      'https://a.example/',
+      'https://a.example, b',
+    ],
   },
   HEARTBEAT_SECONDS: {
     of: (c) => c.server.heartbeatMs,
@@ -227,42 +264,7 @@ const TABLE: Readonly<Record<Exclude<OptionName, 'JWT_EXPIRES_IN'>, OptionRow>> 
     good: [...truths(true), ...truths(false)],
     bad: BOOLEAN_BAD,
   },
-  MAX_CONNECTIONS: {
-    of: (c) => c.server.maxConnections,
-    absent: 50_000,
-    good: [
-      ['1', 1],
-      ['1000000', 1_000_000],
-    ],
-    bad: ['0', '1000001'],
-  },
-  MAX_SUBSCRIPTIONS: {
-    of: (c) => c.server.maxSubscriptions,
-    absent: 200,
-    good: [
-      ['1', 1],
-      ['100000', 100_000],
-    ],
-    bad: ['0', '100001'],
-  },
-  MAX_MESSAGE_BYTES: {
-    of: (c) => c.server.maxMessageBytes,
-    absent: 16_384,
-    good: [
-      ['256', 256],
-      ['16777216', 16_777_216],
-    ],
-    bad: ['255', '16777217'],
-  },
-  MESSAGES_PER_SECOND: {
-    of: (c) => c.server.messagesPerSecond,
-    absent: 20,
-    good: [
-      ['1', 1],
-      ['10000', 10_000],
-    ],
-    bad: ['0', '10001'],
-  },
+  ...LIMIT_ROWS,
   HISTORY_MINUTES: {
     of: (c) => c.history.ageMs,
     absent: 600_000,

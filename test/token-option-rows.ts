@@ -1,7 +1,7 @@
 /** The options that say which tokens are believed. */
 import type { TOKEN_OPTIONS } from '../src/config-token-options.ts';
 import { SECRET } from './config-builder.ts';
-import { BOOLEAN_BAD, type OptionRow } from './option-row.ts';
+import { BOOLEAN_BAD, truths, type OptionRow } from './option-row.ts';
 
 type Name = Exclude<keyof typeof TOKEN_OPTIONS, 'JWT_EXPIRES_IN'>;
 
@@ -110,5 +110,11 @@ export const TOKEN_ROWS: Readonly<Record<Name, OptionRow>> = {
     absent: 400 * 86_400_000,
     good: [['7', 7 * 86_400_000]],
     bad: ['0', '36501'],
+  },
+  REQUIRE_KNOWN_USER: {
+    of: (c) => c.tokens.requireKnownUser,
+    absent: false,
+    good: [...truths(true), ...truths(false)],
+    bad: BOOLEAN_BAD,
   },
 };

@@ -7,6 +7,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createFeed, type FeedOptions } from '../../cdc/feed.ts';
 import type { SourceInfo } from '../../cdc/source-info.ts';
 import { createGateway } from '../../server/gateway.ts';
+import type { TlsFiles } from '../../server/listener.ts';
 import type { GatewayOptions, GatewayStats } from '../../server/gateway-options.ts';
 import type { Zone } from '../auction/zone.ts';
 import type { AdminConfig, Config } from '../config.ts';
@@ -15,9 +16,6 @@ import { rememberLines } from '../recent-log.ts';
 import { LateZone } from './late-zone.ts';
 import { createObservation } from './observation.ts';
 
-/** A v2 client's time for its first message; PROTOCOL: 10 s. */
-const AUTHENTICATE_WITHIN_MS = 10_000;
-const HANDSHAKE_WITHIN_MS = 10_000;
 const BACKLOG_BYTES_MAX = 1024 * 1024;
 const NO_ADMIN: AdminConfig = { host: '127.0.0.1', port: 0, token: null };
 
@@ -28,6 +26,8 @@ export interface ApplicationOptions {
   readonly admin?: AdminConfig;
   /** Begins the program's stop in good order: what the admin page's drain does. */
   readonly drain?: () => void;
+  /** Certificate and key of our own TLS; absent: none. */
+  readonly tls?: TlsFiles | null;
   /** Answers further plain HTTP requests; returns false to leave one alone. */
   readonly staticRoutes?: (request: IncomingMessage, response: ServerResponse) => boolean;
 }
@@ -54,11 +54,11 @@ export interface Application {
   tail(): Promise<SourceInfo>;
   stats(): GatewayStats;
   /**
-   * Takes what may change while clients are connected: the token rules. Nobody is dropped.
+   * Takes what may change while clients are connected: the token rules and the certificate. Nobody is dropped.
    *
    * @throws AppError CONFIG_INVALID; nothing has changed then
    */
-  reload(config: ApplicationOptions['config']): void;
+  reload(changed: Pick<ApplicationOptions, 'config' | 'tls'>): void;
   /** Drains the gateway, then stops the feed. Idempotent; bounded by `DRAIN_SECONDS` and some seconds. */
   stop(): Promise<void>;
 }
@@ -101,8 +101,8 @@ export function createApplication(options: ApplicationOptions, deps: Application
       return source;
     },
     stats: () => gateway.stats(),
-    reload: (config) => {
-      gateway.reload({ jwt: config.tokens.rules });
+    reload: ({ config, tls = null }) => {
+      gateway.reload({ jwt: config.tokens.rules, tls });
     },
     stop: () => (stopping ??= stop()),
   };
@@ -122,19 +122,34 @@ function gatewayOptions(options: ApplicationOptions, zone: Zone): GatewayOptions
     path: server.path,
     jwt: tokens.rules,
     heartbeatIntervalMs: server.heartbeatMs,
-    authenticateWithinMs: AUTHENTICATE_WITHIN_MS,
-    handshakeWithinMs: HANDSHAKE_WITHIN_MS,
+    authenticateWithinMs: server.authenticateMs,
+    handshakeWithinMs: server.handshakeMs,
     messageBytesMax: server.maxMessageBytes,
     subscriptionsMax: server.maxSubscriptions,
     messagesPerSecondMax: server.messagesPerSecond,
     messageBurstMax: Math.max(server.maxSubscriptions, server.messagesPerSecond),
+    fragmentsMax: server.maxFragments,
     connectionsMax: server.maxConnections,
+    connectionsPerUserMax: server.maxConnectionsPerUser,
+    handshakesMax: server.maxHandshakes,
+    addressLimits: {
+      connectionsMax: server.maxConnectionsPerAddress,
+      newPerSecondMax: server.newConnectionsPerSecond,
+      failuresMax: server.maxFailedAuthentications,
+      delayMaxMs: server.authenticationDelayMs,
+    },
+    trustedProxies: server.trustedProxies,
     backlogBytesMax: BACKLOG_BYTES_MAX,
     history: { eventsMax: history.events, bytesMax: history.bytes, ageMaxMs: history.ageMs },
     drainMs: server.drainMs,
     bidderNames: messages.bidderNames,
     legacyTimesZone: messages.legacyTimes ? zone : null,
     allowedOrigins: server.allowedOrigins,
+    originRequired: server.requireOrigin,
+    allowedHosts: server.allowedHosts,
+    upcomingIsPublic: messages.upcomingItems === 'all',
+    requireKnownUser: tokens.requireKnownUser,
+    tls: options.tls ?? null,
     ...(options.staticRoutes !== undefined && { staticRoutes: options.staticRoutes }),
   };
 }

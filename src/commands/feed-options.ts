@@ -92,7 +92,8 @@ function readMapping(
   return null;
 }
 
-function readNamed(
+/** The text of a file that an option names; null, and a problem, where it cannot be read. Null for no name, too. */
+export function readNamed(
   name: string,
   path: string | null,
   cwd: string,

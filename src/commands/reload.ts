@@ -7,7 +7,7 @@ import type { Log } from '../ports.ts';
 import type { Application } from './application.ts';
 import { loadConfig } from '../config.ts';
 import { findEnvironment, type CommandContext, type CommonOptions } from './context.ts';
-import { tokenProblems } from './gateway-files.ts';
+import { readTlsFiles, tokenProblems } from './gateway-files.ts';
 
 export interface ReloadDeps {
   readonly application: Pick<Application, 'reload'>;
@@ -34,6 +34,7 @@ function reload({ application, log, options, context }: ReloadDeps): void {
     ...found.problems,
     ...(result.ok ? tokenProblems(result.config.tokens.rules) : result.problems),
   ];
+  const tls = result.ok ? readTlsFiles(result.config.server, context.cwd, problems) : null;
   if (!result.ok || problems.length > 0) {
     for (const { name, problem, fix } of problems) {
       const text = `not reloaded: ${name} ${problem} (${fix})`;
@@ -42,8 +43,8 @@ function reload({ application, log, options, context }: ReloadDeps): void {
     return;
   }
   try {
-    application.reload(result.config);
-    log.info({ text: 'SIGHUP: token keys read again' }, 'reloaded');
+    application.reload({ config: result.config, tls });
+    log.info({ text: 'SIGHUP: token keys and certificate read again' }, 'reloaded');
   } catch (error) {
     if (!(error instanceof AppError)) throw error;
     log.error({ code: error.code, text: `not reloaded: ${error.message}` }, 'reload refused');

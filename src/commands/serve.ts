@@ -14,7 +14,7 @@ import { EXIT, explain, findEnvironment, loadOrExplain } from './context.ts';
 import type { CommandContext, CommonOptions } from './context.ts';
 import { readFeedOptions } from './feed-options.ts';
 import { describeSource } from './describe-source.ts';
-import { tokenProblems } from './gateway-files.ts';
+import { readTlsFiles, tokenProblems } from './gateway-files.ts';
 import { reloadOnHangup } from './reload.ts';
 import { exitOnUncaught, watchForInterruption, type Interruption } from './interruption.ts';
 import { changeLevelOnSignal } from './log-level.ts';
@@ -44,6 +44,7 @@ export async function serve(options: CommonOptions, context: CommandContext): Pr
     ...(kept.ok ? [] : [kept.problem]),
     ...tokenProblems(config.tokens.rules),
   ];
+  const tls = readTlsFiles(config.server, context.cwd, problems);
   if (!feed.ok || !kept.ok || problems.length > 0) {
     explain(problems, context);
     return EXIT.config;
@@ -67,6 +68,7 @@ export async function serve(options: CommonOptions, context: CommandContext): Pr
     {
       config,
       feed: { ...feed.options, checkpointFile: kept.path },
+      tls,
       admin: config.admin,
       drain: interruption.request,
     },
@@ -137,7 +139,8 @@ function announceAddress(
   log: Log,
 ): string {
   const host = address.host.includes(':') ? `[${address.host}]` : address.host;
-  const url = `ws://${host}:${address.port.toString()}${config.server.path ?? ''}`;
+  const scheme = config.server.tlsCertFile === null ? 'ws' : 'wss';
+  const url = `${scheme}://${host}:${address.port.toString()}${config.server.path ?? ''}`;
   log.info(
     { version: VERSION, url, text: `gavelcast ${VERSION} listening on ${url}` },
     'listening',

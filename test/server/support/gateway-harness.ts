@@ -34,6 +34,21 @@ export const OPTIONS: GatewayOptions = {
   bidderNames: 'full',
   legacyTimesZone: null,
   allowedOrigins: null,
+  originRequired: false,
+  allowedHosts: null,
+  fragmentsMax: 256,
+  connectionsPerUserMax: 20_000,
+  handshakesMax: 20_000,
+  addressLimits: {
+    connectionsMax: 20_000,
+    newPerSecondMax: 20_000,
+    failuresMax: 20_000,
+    delayMaxMs: 60_000,
+  },
+  trustedProxies: [],
+  upcomingIsPublic: false,
+  requireKnownUser: false,
+  tls: null,
 };
 
 export interface TokenSetup {
