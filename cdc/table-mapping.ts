@@ -19,19 +19,6 @@ export interface ColumnDefinition {
   readonly characterSet?: string | null;
 }
 
-export type ItemColumn =
-  | 'itemId'
-  | 'status'
-  | 'currentPrice'
-  | 'endTime'
-  | 'sellerId'
-  | 'highestBidderId'
-  | 'reservePrice'
-  | 'reserveMet';
-export type BidColumn = 'bidId' | 'itemId' | 'bidderId' | 'amount' | 'placedAt';
-export type UserColumn = 'userId' | 'name' | 'status' | 'suspendedUntil';
-export type WatchlistColumn = 'userId' | 'itemId';
-
 export interface MappedTable<Required extends string, Optional extends string = never> {
   readonly table: string;
   /** Every column of the table, in order: what a TableMap event is compared with. */

@@ -4,7 +4,7 @@
 import type { Money } from './ids.ts';
 
 /** Digits a DECIMAL column can hold (MySQL manual, "Fixed-Point Types"). */
-export const MONEY_DIGITS_MAX = 65;
+const MONEY_DIGITS_MAX = 65;
 
 /** Nothing. */
 export const ZERO = '0' as Money;

@@ -82,7 +82,7 @@ export function transactionOf(id: string, ...changes: RowChange[]): Transaction 
   return { id, committedAtMs: at.timestampMs, changes: numbered(changes) };
 }
 
-export function numbered(changes: readonly RowChange[]): RowChange[] {
+function numbered(changes: readonly RowChange[]): RowChange[] {
   return changes.map((change, index) => ({ ...change, index }));
 }
 
