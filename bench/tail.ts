@@ -1,0 +1,179 @@
+/**
+ * How fast a backlog is worked off: one-row transactions through decoding, translating and encoding (no sockets), beside
+ * bare zongji and `mariadb-binlog -v` (or `mysqlbinlog -v`) on the same backlog in the same run.
+ * `npm run bench:tail [-- --transactions N --rounds N --flavour mariadb|mysql]`
+ *
+ * Each reading is a process of its own; the kinds take turns, so that what else the machine does hits all alike. The
+ * figures are medians of the rounds.
+ */
+import { fork, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdir, writeFile } from 'node:fs/promises';
+import { cpus } from 'node:os';
+import { dirname } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+
+import { findInstallation, programOnPath } from '../test/support/database-installation.ts';
+import { FLAVOURS, type Flavour } from '../test/support/database-server.ts';
+import { table } from './statistics.ts';
+import { writeBacklog, type Backlog } from './tail-backlog.ts';
+import type { ReadOrder, ReadResult } from './tail-reader.ts';
+
+const { values: options } = parseArgs({
+  options: {
+    transactions: { type: 'string', default: '500000' },
+    rounds: { type: 'string', default: '3' },
+    flavour: { type: 'string' },
+    json: { type: 'string', default: 'bench/results/tail.json' },
+  },
+});
+const TRANSACTIONS = Number(options.transactions);
+const ROUNDS = Number(options.rounds);
+const KINDS = ['zongji', 'decode', 'publish'] as const;
+
+interface Measured {
+  readonly flavour: Flavour;
+  readonly version: string;
+  readonly transactions: number;
+  readonly binlogMiB: number;
+  /** Transactions a second, one figure a round. */
+  readonly perSecond: Readonly<Record<string, readonly number[]>>;
+  readonly cpuSeconds: Readonly<Record<string, readonly number[]>>;
+  /** Of `publish`, one curve a round. */
+  readonly residentMiB: readonly (readonly number[])[];
+}
+
+async function measure(flavour: Flavour): Promise<Measured> {
+  process.stderr.write(`${flavour}: writing ${TRANSACTIONS.toString()} transactions\n`);
+  const backlog = await writeBacklog(flavour, TRANSACTIONS);
+  const perSecond: Record<string, number[]> = {};
+  const cpuSeconds: Record<string, number[]> = {};
+  const residentMiB: (readonly number[])[] = [];
+  const note = (kind: string, seconds: number): void => {
+    (perSecond[kind] ??= []).push(TRANSACTIONS / seconds);
+  };
+  try {
+    for (let round = 1; round <= ROUNDS; round += 1) {
+      for (const kind of KINDS) {
+        const result = await read(kind, backlog);
+        note(kind, result.seconds);
+        (cpuSeconds[kind] ??= []).push(result.cpuSeconds);
+        if (kind === 'publish') residentMiB.push(result.residentMiB);
+        if (result.rows < TRANSACTIONS)
+          throw new Error(`${kind} saw ${result.rows.toString()} rows`);
+        const speed = Math.round(TRANSACTIONS / result.seconds);
+        process.stderr.write(
+          `${flavour}: round ${round.toString()}: ${kind} ${speed.toString()}/s\n`,
+        );
+      }
+      const seconds = await readWithTool(flavour, backlog);
+      if (seconds !== null) note(toolOf(flavour), seconds);
+    }
+  } finally {
+    await backlog.stage.stop();
+  }
+  const { version } = backlog.stage.server;
+  const binlogMiB = backlog.bytes / 2 ** 20;
+  return {
+    flavour,
+    version,
+    transactions: TRANSACTIONS,
+    binlogMiB,
+    perSecond,
+    cpuSeconds,
+    residentMiB,
+  };
+}
+
+async function read(kind: ReadOrder['kind'], backlog: Backlog): Promise<ReadResult> {
+  const { from, until, stage } = backlog;
+  const reader = fork(fileURLToPath(new URL('tail-reader.ts', import.meta.url)), {
+    execArgv: ['--disable-warning=ExperimentalWarning', ...process.execArgv],
+  });
+  const order: ReadOrder = { kind, source: stage.source, from, until };
+  reader.send(order);
+  const answered = once(reader, 'message').then(([result]) => result as ReadResult);
+  const ended = once(reader, 'exit').then(() => {
+    throw new Error(`the reader (${kind}) ended without an answer`);
+  });
+  ended.catch(() => undefined);
+  return Promise.race([answered, ended]);
+}
+
+function toolOf(flavour: Flavour): string {
+  return flavour === 'mariadb' ? 'mariadb-binlog -v' : 'mysqlbinlog -v';
+}
+
+/** Seconds that the server's own tool takes to print the same range; null where it is not installed. */
+async function readWithTool(flavour: Flavour, backlog: Backlog): Promise<number | null> {
+  const { chroot } = findInstallation(flavour);
+  const name = flavour === 'mariadb' ? 'mariadb-binlog' : 'mysqlbinlog';
+  const isThere = chroot !== null || programOnPath(name) !== null;
+  if (!isThere) return null;
+  const { source } = backlog.stage;
+  const args = [
+    '--no-defaults',
+    '-v',
+    '--read-from-remote-server',
+    `--host=${source.host}`,
+    `--port=${source.port.toString()}`,
+    `--user=${source.user}`,
+    `--password=${source.password}`,
+    `--start-position=${backlog.from.offset.toString()}`,
+    `--stop-position=${backlog.until.offset.toString()}`,
+    backlog.from.file,
+  ];
+  const [program, rest] = chroot === null ? [name, args] : ['chroot', [chroot, name, ...args]];
+  const startedAt = performance.now();
+  const tool = spawn(program, rest, { stdio: ['ignore', 'pipe', 'pipe'] });
+  let errors = '';
+  tool.stdout.resume();
+  tool.stderr.on('data', (chunk: Buffer) => (errors += chunk.toString()));
+  const [code] = (await once(tool, 'close')) as [number | null];
+  if (code === 0) return (performance.now() - startedAt) / 1000;
+  process.stderr.write(`${name} failed: ${errors}\n`);
+  return null;
+}
+
+function median(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN;
+}
+
+function report(measured: readonly Measured[]): string {
+  const rows = [['server', 'reader', 'transactions/s', '× zongji', 'CPU s']];
+  for (const { flavour, version, perSecond, cpuSeconds } of measured) {
+    const zongji = median(perSecond['zongji'] ?? []);
+    for (const [kind, speeds] of Object.entries(perSecond)) {
+      const speed = median(speeds);
+      const cpu = cpuSeconds[kind];
+      rows.push([
+        `${flavour} ${version}`,
+        kind,
+        Math.round(speed).toString(),
+        (speed / zongji).toFixed(2),
+        cpu === undefined ? '' : median(cpu).toFixed(1),
+      ]);
+    }
+  }
+  return table(rows);
+}
+
+const wanted = FLAVOURS.filter(
+  (flavour) => options.flavour === undefined || flavour === options.flavour,
+);
+const measured: Measured[] = [];
+for (const flavour of wanted) measured.push(await measure(flavour));
+process.stdout.write(`${report(measured)}\n`);
+for (const { flavour, residentMiB } of measured) {
+  const curve = residentMiB.at(-1) ?? [];
+  process.stdout.write(`${flavour}: resident MiB while publishing: ${curve.join(' ')}\n`);
+}
+await mkdir(dirname(options.json), { recursive: true });
+const machine = {
+  cpus: cpus().length,
+  model: cpus()[0]?.model ?? 'unknown',
+  node: process.version,
+};
+await writeFile(options.json, `${JSON.stringify({ machine, measured }, null, 2)}\n`);
