@@ -49,6 +49,15 @@ export interface TailOptions {
   readonly queueBytesMax: number;
 }
 
+/** How a stream is getting on. */
+export interface StreamState {
+  /** How far the server says that we have been sent its log; null before it said anything. */
+  readonly received: BinlogPosition | null;
+  readonly bytesRead: number;
+  /** True while it is we who do not read. */
+  readonly isPaused: boolean;
+}
+
 /** Counters of one tail since it was made; for metrics. */
 export interface TailCounters {
   /** Statements of STATEMENT format that name a mapped table: writes the stream cannot show. */
@@ -95,6 +104,11 @@ export class BinlogTail {
    */
   get seen(): BinlogPosition | null {
     return this.#stream?.seen ?? null;
+  }
+
+  /** Null before the first stream. */
+  get stream(): StreamState | null {
+    return this.#stream?.state ?? null;
   }
 
   get counters(): TailCounters {
@@ -231,6 +245,11 @@ class Stream {
 
   get queuedBytes(): number {
     return this.#queue.bytes;
+  }
+
+  get state(): StreamState {
+    const { bytesRead, isPaused } = this.#connection;
+    return { received: this.#streamAt, bytesRead, isPaused };
   }
 
   open(): void {

@@ -31,6 +31,7 @@ import type { ConnectedSource } from './source-connector.ts';
 import type { SourceInfo } from './source-info.ts';
 import type { BinlogPosition, SourcePosition } from './source-position.ts';
 import { binlogEnd } from './source-status.ts';
+import { StreamGuard } from './stream-guard.ts';
 import { StreamProgress } from './stream-progress.ts';
 import { readOwnBids, readWatchlist } from './user-reads.ts';
 import { viewOf } from './visible-book.ts';
@@ -71,6 +72,7 @@ class DatabaseFeed implements Feed {
   readonly #progress = new StreamProgress((at) => this.#pipeline?.passed(at));
   readonly #currentItems: CurrentItems;
   readonly #continuity: Continuity;
+  readonly #guard: StreamGuard;
   readonly #stopping = new AbortController();
   readonly #listeners: ((state: FeedState) => void)[] = [];
   #phase: Phase = { state: 'starting' };
@@ -95,6 +97,7 @@ class DatabaseFeed implements Feed {
     this.#options = options;
     this.#deps = deps;
     this.#pool = new DatabasePool(options.connection);
+    this.#guard = new StreamGuard(this.#pool);
     this.#clientPool = new DatabasePool(options.connection, {
       connectionsMax: CLIENT_CONNECTIONS_MAX,
     });
@@ -241,25 +244,27 @@ class DatabaseFeed implements Feed {
     const from = position ?? window?.from ?? joining?.snapshot.from;
     if (from === undefined) throw new Error('neither a position nor a snapshot to start from');
     try {
-      const outcome = await runStream({
-        tail,
-        from,
-        joining,
-        signal,
-        pipeline: this.#pipeline,
-        progress: this.#progress,
-        onJoined: (joined) => this.#takeBook(joined, rows, start.publisher),
-        onLive: () => {
-          this.#goLive(connected, start);
-        },
-        onProcessed: (end, committedAtMs) => {
-          this.#position = end;
-          this.#committedAtMs = committedAtMs ?? this.#committedAtMs;
-          this.#tally.processed(this.#deps.now());
-          this.#continuity.handedOn(end, committedAtMs ?? this.#databaseNow());
-          if (this.#progress.isAwaited) this.#progress.reached(end().binlog);
-        },
-      });
+      const outcome = await this.#guard.during({ signal, stream: () => tail.stream }, (live) =>
+        runStream({
+          tail,
+          from,
+          joining,
+          signal: live,
+          pipeline: this.#pipeline,
+          progress: this.#progress,
+          onJoined: (joined) => this.#takeBook(joined, rows, start.publisher),
+          onLive: () => {
+            this.#goLive(connected, start);
+          },
+          onProcessed: (end, committedAtMs) => {
+            this.#position = end;
+            this.#committedAtMs = committedAtMs ?? this.#committedAtMs;
+            this.#tally.processed(this.#deps.now());
+            this.#continuity.handedOn(end, committedAtMs ?? this.#databaseNow());
+            if (this.#progress.isAwaited) this.#progress.reached(end().binlog);
+          },
+        }),
+      );
       if (outcome === 'schema-changed') {
         const text = 'a mapped table was altered: reading schema and book again';
         this.#deps.log.warn({ text }, 'schema changed');

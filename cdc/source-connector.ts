@@ -138,7 +138,9 @@ export class SourceConnector {
       const text = 'another server answers, and file positions are each server’s own';
       throw new AppError('BINLOG_POSITION_LOST', text);
     }
-    const fault = await positionFault(this.#pool, source, position);
+    const { flavour, gtid } = source;
+    const isSame = before === null || before.identity === source.identity;
+    const fault = await positionFault(this.#pool, { flavour, gtid, isSame }, position);
     if (fault !== null) throw new AppError('BINLOG_POSITION_LOST', fault);
   }
 

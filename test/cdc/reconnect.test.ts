@@ -95,9 +95,11 @@ describe('server ids', () => {
 describe('MariaDB positions', () => {
   test.each([
     ['0-1-5', '0-1-5', null],
-    ['0-1-5,0-2-9', '0-1-7', null],
-    ['0-1-5', '0-1-6', 'domain 0 we have seen 6, the server only 5'],
-    ['0-1-5', '0-1-5,3-1-2', 'domain 3 we have seen 2, the server only 0'],
+    ['0-1-7,0-2-9', '0-1-7', null],
+    ['0-1-5,0-2-9', '0-1-7', 'domain 0 we have seen 7, of which the server has only 5'],
+    ['0-2-9', '0-1-7', 'domain 0 we have seen 7, of which the server has nothing'],
+    ['0-1-5', '0-1-6', 'domain 0 we have seen 6, of which the server has only 5'],
+    ['0-1-5', '0-1-5,3-1-2', 'domain 3 we have seen 2, of which the server has nothing'],
     ['', '0-1-1', 'domain 0'],
     ['0-1-5', '', null],
   ])('state %s, saved %s', (state, saved, fault) => {

@@ -5,7 +5,7 @@
  * same event id. A gap is allowed in one case only: the server said so (a close with 4004, or `recovered:false`) and the
  * state that it handed out then contains the missing changes. Such changes count as `declared`, not as lost.
  */
-import type { Entry, Ledger } from './ledger.ts';
+import type { BidEntry, EndEntry, Entry, Ledger } from './ledger.ts';
 import type { Told } from './subscriber.ts';
 
 export interface Verdict {
@@ -36,7 +36,7 @@ export function judge(which: Case): Verdict {
   const sum = { delivered: 0, declared: 0, lost: 0, repeated: 0, invented: 0 };
   const faults: string[] = [];
   for (const itemId of which.itemIds) {
-    const item = new ItemJudge(which.epochs.map((ledger) => ledger.committed(itemId)));
+    const item = new ItemJudge(which.epochs.map((ledger) => expectedOf(ledger.committed(itemId))));
     for (const told of which.told(itemId)) item.take(told);
     item.finish();
     for (const key of ['delivered', 'declared', 'lost', 'repeated', 'invented'] as const) {
@@ -47,17 +47,37 @@ export function judge(which: Case): Verdict {
   return { ...sum, faults: faults.slice(0, FAULTS_MAX) };
 }
 
+/** A change that is to be told, with the number of bids that the table holds after it. */
+interface Expected {
+  readonly entry: BidEntry | EndEntry;
+  readonly bidCount: number;
+}
+
+function expectedOf(entries: readonly Entry[]): readonly Expected[] {
+  const expected: Expected[] = [];
+  let bidCount = 0;
+  for (const entry of entries) {
+    if (entry.kind === 'emptied') {
+      bidCount = 0;
+      continue;
+    }
+    if (entry.kind === 'bid') bidCount += 1;
+    expected.push({ entry, bidCount });
+  }
+  return expected;
+}
+
 /** Follows one item through one subscriber's eyes. */
 class ItemJudge {
   readonly counts = { delivered: 0, declared: 0, lost: 0, repeated: 0, invented: 0 };
   readonly faults: string[] = [];
-  readonly #epochs: readonly (readonly Entry[])[];
+  readonly #epochs: readonly (readonly Expected[])[];
   #epoch = 0;
   /** Place in the epoch's entries of the next change to be told. */
   #at = 0;
   readonly #eventIds = new Map<string, string>();
 
-  constructor(epochs: readonly (readonly Entry[])[]) {
+  constructor(epochs: readonly (readonly Expected[])[]) {
     this.#epochs = epochs;
   }
 
@@ -66,7 +86,9 @@ class ItemJudge {
       this.#takeState(told);
       return;
     }
-    const found = this.#entries.findIndex((entry, at) => at >= this.#at && isSame(entry, told));
+    const found = this.#expected.findIndex(
+      ({ entry }, at) => at >= this.#at && isSame(entry, told),
+    );
     if (found < 0) {
       this.#takeUnexpected(told);
       return;
@@ -78,7 +100,7 @@ class ItemJudge {
     this.counts.delivered += 1;
     this.#eventIds.set(name(told), told.eventId);
     if (told.kind !== 'bid') return;
-    const count = bidsAmong(this.#entries.slice(0, this.#at));
+    const count = this.#expected[found]?.bidCount ?? 0;
     if (told.bidCount !== count) {
       this.#fault('invented', 1, `${name(told)} says bidCount ${told.bidCount}, it is ${count}`);
     }
@@ -86,14 +108,14 @@ class ItemJudge {
 
   finish(): void {
     // Epochs that no reset announced are lost as a whole, where they hold anything new.
-    const missing = this.#entries.length - this.#at;
+    const missing = this.#expected.length - this.#at;
     if (missing > 0) this.#fault('lost', missing, `${missing} from ${this.#name(this.#at)} on`);
     if (this.#epoch < this.#epochs.length - 1) {
       this.#fault('lost', 1, 'the source lost committed data, and no reset said so');
     }
   }
 
-  get #entries(): readonly Entry[] {
+  get #expected(): readonly Expected[] {
     return this.#epochs[this.#epoch] ?? [];
   }
 
@@ -103,7 +125,7 @@ class ItemJudge {
       this.#epoch += 1;
       this.#at = 0;
     }
-    const place = placeOf(this.#entries, state);
+    const place = placeOf(this.#expected, state, this.#at);
     if (place === null) {
       const what = `${state.bidCount} bids, ${state.isActive ? 'active' : 'ended'}`;
       this.#fault('invented', 1, `a state (${what}) that the tables never had`);
@@ -118,7 +140,7 @@ class ItemJudge {
   #takeUnexpected(told: Exclude<Told, { kind: 'state' }>): void {
     const eventId = this.#eventIds.get(name(told));
     if (eventId === undefined) {
-      const isKnown = this.#entries.some((entry) => isSame(entry, told));
+      const isKnown = this.#expected.some(({ entry }) => isSame(entry, told));
       this.#fault(
         'invented',
         1,
@@ -137,8 +159,8 @@ class ItemJudge {
   }
 
   #name(at: number): string {
-    const entry = this.#entries[at];
-    return entry === undefined ? 'the end' : name(entry);
+    const expected = this.#expected[at];
+    return expected === undefined ? 'nothing more' : name(expected.entry);
   }
 }
 
@@ -149,23 +171,24 @@ function isSame(entry: Entry, told: Told): boolean {
   return entry.kind === 'ended' && told.kind === 'ended';
 }
 
-/** How many entries a state contains; null when it is none that the entries lead through. */
+/**
+ * How many changes a state contains, looked for from `at` on and then before it; null when it is none that the changes
+ * lead through.
+ */
 function placeOf(
-  entries: readonly Entry[],
+  expected: readonly Expected[],
   state: { readonly bidCount: number; readonly isActive: boolean },
+  at: number,
 ): number | null {
-  for (let place = 0; place <= entries.length; place += 1) {
-    const before = entries.slice(0, place);
-    const isActive = !before.some((entry) => entry.kind === 'ended');
-    if (bidsAmong(before) === state.bidCount && isActive === state.isActive) return place;
-  }
-  return null;
+  const endAt = expected.findIndex(({ entry }) => entry.kind === 'ended');
+  const fits = (place: number): boolean => {
+    const isActive = endAt < 0 || place <= endAt;
+    return (expected[place - 1]?.bidCount ?? 0) === state.bidCount && isActive === state.isActive;
+  };
+  const places = [...expected.keys(), expected.length];
+  return places.slice(at).find(fits) ?? places.slice(0, at).find(fits) ?? null;
 }
 
-function bidsAmong(entries: readonly Entry[]): number {
-  return entries.filter((entry) => entry.kind === 'bid').length;
-}
-
-function name(of: Entry | Exclude<Told, { kind: 'state' }>): string {
+function name(of: BidEntry | EndEntry | Exclude<Told, { kind: 'state' }>): string {
   return of.kind === 'bid' ? `bid ${of.bidId} of ${of.amount}` : 'the end';
 }

@@ -18,7 +18,19 @@ export interface EndEntry {
   state: EntryState;
 }
 
-export type Entry = BidEntry | EndEntry;
+/** The table of bids was emptied (TRUNCATE, DROP and CREATE): nobody is told, and counts begin anew. */
+export interface EmptiedEntry {
+  readonly kind: 'emptied';
+  state: EntryState;
+}
+
+export type Entry = BidEntry | EndEntry | EmptiedEntry;
+
+/** Ids of the bids that exist, and of the items that are not active. */
+export interface TableContents {
+  readonly bids: ReadonlySet<number>;
+  readonly ended: ReadonlySet<number>;
+}
 
 export class Ledger {
   readonly #byItem = new Map<number, Entry[]>();
@@ -47,45 +59,49 @@ export class Ledger {
     return this.entries(itemId).filter((entry) => entry.state === 'committed');
   }
 
-  /** Committed changes of all items. */
+  /** Committed changes of all items that are to be told. */
   get size(): number {
-    return this.itemIds.reduce((sum, itemId) => sum + this.committed(itemId).length, 0);
+    return [...this.mark().values()].reduce((sum, count) => sum + count, 0);
   }
 
-  /** A mark of what is committed now: how many entries an item has. */
+  /** Notes on every item that its bids are gone. */
+  emptied(): void {
+    for (const itemId of this.itemIds) this.note(itemId, { kind: 'emptied', state: 'committed' });
+  }
+
+  /** A mark of what is committed now: how many changes of each item are to be told. */
   mark(): ReadonlyMap<number, number> {
-    return new Map(this.itemIds.map((itemId) => [itemId, this.committed(itemId).length]));
+    const told = (itemId: number): number =>
+      this.committed(itemId).filter(({ kind }) => kind !== 'emptied').length;
+    return new Map(this.itemIds.map((itemId) => [itemId, told(itemId)]));
   }
 
-  /** Settles entries by what the tables hold: `bids` are ids that exist, `ended` items that are not active. */
-  settle(tables: {
-    readonly bids: ReadonlySet<number>;
-    readonly ended: ReadonlySet<number>;
-  }): void {
+  /** Settles entries by what the tables hold. */
+  settle(tables: TableContents): void {
     for (const [itemId, entries] of this.#byItem) {
       for (const entry of entries) {
         if (entry.state !== 'unknown' && entry.state !== 'pending') continue;
-        const exists =
-          entry.kind === 'bid' ? tables.bids.has(entry.bidId) : tables.ended.has(itemId);
+        const exists = isHeld(entry, itemId, tables);
         entry.state = exists ? 'committed' : 'undone';
       }
     }
   }
 
   /** A ledger of what the tables hold of this one: after the source itself has lost what was committed. */
-  asHeldBy(tables: {
-    readonly bids: ReadonlySet<number>;
-    readonly ended: ReadonlySet<number>;
-  }): Ledger {
+  asHeldBy(tables: TableContents): Ledger {
     const held = new Ledger();
     for (const [itemId, entries] of this.#byItem) {
       held.addItem(itemId);
       for (const entry of entries) {
-        const exists =
-          entry.kind === 'bid' ? tables.bids.has(entry.bidId) : tables.ended.has(itemId);
+        const exists = isHeld(entry, itemId, tables);
         held.note(itemId, { ...entry, state: exists ? 'committed' : 'undone' });
       }
     }
     return held;
   }
+}
+
+function isHeld(entry: Entry, itemId: number, tables: TableContents): boolean {
+  if (entry.kind === 'emptied') return true;
+  return entry.kind === 'bid' ? tables.bids.has(entry.bidId) : tables.ended.has(itemId);
 }

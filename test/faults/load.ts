@@ -8,12 +8,14 @@ import { setTimeout as pause } from 'node:timers/promises';
 import type { Pool, PoolConnection, RowDataPacket } from 'mysql2/promise';
 import { until } from '../support/until.ts';
 import { Ledger } from './ledger.ts';
-import type { BidEntry, EndEntry } from './ledger.ts';
+import type { BidEntry, EndEntry, Entry } from './ledger.ts';
 
 const WRITERS = 4;
 const ITEMS_A_WRITER = 2;
 /** Auctions that a writer ends, one after the other. */
-const ENDING_A_WRITER = 12;
+const ENDING_A_WRITER = 10;
+/** Auctions that no writer touches: for scenarios that write by themselves. */
+const SPARE = 6;
 const ROLLBACK_EVERY = 10;
 const DOUBLE_EVERY = 10;
 const END_EVERY = 25;
@@ -29,21 +31,32 @@ interface Writer {
 export class Load {
   ledger = new Ledger();
   readonly bidderIds: readonly number[];
+  /** Auctions that are watched and that no writer touches. */
+  readonly spareIds: readonly number[];
+  /** Statements that every second request runs first on its session. */
+  setup: readonly string[] = [];
   #pool: Pool;
   readonly #writers: readonly Writer[];
   readonly #cents = new Map<number, number>();
   #turn = 0;
+  #requests = 0;
   #nextBidId: number;
   #isRunning = false;
   #work: Promise<unknown> = Promise.resolve();
 
   private constructor(
     pool: Pool,
-    parts: { readonly writers: readonly Writer[]; readonly bidderIds: readonly number[] },
+    parts: {
+      readonly writers: readonly Writer[];
+      readonly bidderIds: readonly number[];
+      readonly spareIds: readonly number[];
+    },
   ) {
     this.#pool = pool;
     this.#writers = parts.writers;
     this.bidderIds = parts.bidderIds;
+    this.spareIds = parts.spareIds;
+    for (const itemId of parts.spareIds) this.ledger.addItem(itemId);
     this.#nextBidId = 1000;
     for (const { items, ending } of parts.writers) {
       for (const itemId of [...items, ...ending]) this.ledger.addItem(itemId);
@@ -63,7 +76,7 @@ export class Load {
       const items = await several(ITEMS_A_WRITER, add.item);
       writers.push({ items, ending: await several(ENDING_A_WRITER, add.item) });
     }
-    return new Load(pool, { writers, bidderIds });
+    return new Load(pool, { writers, bidderIds, spareIds: await several(SPARE, add.item) });
   }
 
   get isRunning(): boolean {
@@ -192,6 +205,14 @@ export class Load {
     let connection: PoolConnection | null = null;
     try {
       connection = await this.#pool.getConnection();
+      this.#requests += 1;
+      if (this.setup.length > 0 && this.#requests % 2 === 0) {
+        for (const sql of this.setup) await connection.query(sql);
+        await work(connection);
+        // The session's settings go with it.
+        connection.destroy();
+        return true;
+      }
       await work(connection);
       connection.release();
       return true;
@@ -202,6 +223,24 @@ export class Load {
         if (entry.state === 'pending') entry.state = connection === null ? 'undone' : 'unknown';
       }
       return false;
+    }
+  }
+
+  /** A bid to be written by a scenario, not noted yet. */
+  newBid(itemId: number): BidEntry {
+    return this.#newBid(itemId);
+  }
+
+  /** The bidder of a bid, which follows from its id. */
+  bidderOf(bidId: number): number {
+    return this.#bidder(bidId);
+  }
+
+  /** Notes what a scenario has committed, in its order. */
+  noteCommitted(itemId: number, ...entries: readonly Entry[]): void {
+    for (const entry of entries) {
+      entry.state = 'committed';
+      this.ledger.note(itemId, entry);
     }
   }
 

@@ -17,7 +17,7 @@ import { TcpProxy } from './tcp-proxy.ts';
 
 export const HEARTBEAT_MS = 500;
 const HOUR_MS = 3_600_000;
-const CATCH_UP_MS = 30_000;
+const CATCH_UP_MS = 20_000;
 /** Commits before a fault and after its cure, so that it happens under load. */
 const WARM_UP = 60;
 
@@ -120,7 +120,10 @@ export class Rig {
   async session(server: DatabaseServer = this.server): Promise<Connection> {
     const session = await server.connect({ database: this.stage.source.database });
     session.on('error', () => undefined);
-    this.#opened.push({ end: () => Promise.resolve(session.destroy()) });
+    this.own(() => {
+      session.destroy();
+      return Promise.resolve();
+    });
     return session;
   }
 
@@ -142,13 +145,6 @@ export class Rig {
   /** Something to be ended after the scenario. */
   own(end: () => Promise<void>): void {
     this.#opened.push({ end });
-  }
-
-  /** An item of the load that is bid on all the time. */
-  get itemId(): number {
-    const [itemId] = this.load.ledger.itemIds;
-    if (itemId === undefined) throw new Error('no items');
-    return itemId;
   }
 
   async readiness(): Promise<{ readonly status: number; readonly text: string }> {
@@ -262,14 +258,12 @@ export class Rig {
 
 /** How many changes of an item the subscriber knows of, by event or by state. */
 function placeReached(subscriber: Subscriber, itemId: number): number {
-  let bids = 0;
-  let ended = 0;
+  let reached = 0;
   for (const told of subscriber.told(itemId)) {
-    if (told.kind === 'ended') ended = 1;
-    else bids = told.bidCount;
-    if (told.kind === 'state' && !told.isActive) ended = 1;
+    if (told.kind === 'state') reached = Math.max(reached, told.bidCount + (told.isActive ? 0 : 1));
+    else reached += 1;
   }
-  return bids + ended;
+  return reached;
 }
 
 /** Runs a scenario under load and holds it to what it has to come to. */

@@ -125,7 +125,7 @@ export class Subscriber {
   }
 
   #take(text: string): void {
-    const message: Message = JSON.parse(text);
+    const message = JSON.parse(text) as Message;
     const itemId = Number(message['itemId']);
     const eventId = typeof message['eventId'] === 'string' ? message['eventId'] : null;
     switch (message.type) {
