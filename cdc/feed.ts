@@ -233,7 +233,8 @@ class DatabaseFeed implements Feed {
 
   /** One connection: returns when it has to be made anew at once, throws what ended it. */
   async #connect(start: Start, signal: AbortSignal): Promise<void> {
-    const connected = await this.#connector.connect();
+    const goesOn = this.#position !== null && !this.#mustReload;
+    const connected = await this.#connector.connect({ goesOn });
     const { source, rows, tail } = connected;
     this.#clockOffsetMs = source.clockOffsetMs;
     const position = this.#position?.() ?? null;

@@ -110,12 +110,15 @@ export class SourceConnector {
   /**
    * Preflight, and what follows from it.
    *
+   * @param options.goesOn the stream continues from a position: rows there were written to the tables as they were then,
+   *   so the mapping stays what it was until the stream itself brings the statement that altered them
    * @throws AppError with every problem in its message, a line each: the first time SOURCE_UNREACHABLE,
    *   SOURCE_UNSUITABLE or MAPPING_INVALID; later also SOURCE_ACCESS_DENIED and SCHEMA_CHANGED
    */
-  async connect(): Promise<ConnectedSource> {
-    const source = await this.#inspect();
+  async connect({ goesOn }: { readonly goesOn: boolean }): Promise<ConnectedSource> {
+    const found = await this.#inspect();
     const before = this.#source;
+    const source = goesOn && before !== null ? this.#asItWas(found, before) : found;
     const isSame =
       before !== null && before.zoneName === source.zoneName && isSameMapping(before, source);
     if (!isSame || this.#rows === null) this.#rows = new RowReader(source.mapping, source.zone);
@@ -142,6 +145,15 @@ export class SourceConnector {
     const isSame = before === null || before.identity === source.identity;
     const fault = await positionFault(this.#pool, { flavour, gtid, isSame }, position);
     if (fault !== null) throw new AppError('BINLOG_POSITION_LOST', fault);
+  }
+
+  /** The source as found now, with the mapping of before where a table was altered ahead of the stream. */
+  #asItWas(found: SourceInfo, before: SourceInfo): SourceInfo {
+    if (found.flavour !== before.flavour || isSameMapping(before, found)) return found;
+    const text =
+      'a mapped table was altered ahead of our position: its definition holds until the stream gets there';
+    this.#deps.log.warn({ text }, 'schema_changes_ahead');
+    return { ...found, mapping: before.mapping };
   }
 
   async #inspect(): Promise<SourceInfo> {

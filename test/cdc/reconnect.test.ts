@@ -57,6 +57,7 @@ describe('recovery', () => {
     expect(nextAttempt({ ...at, code: 'SOURCE_DISCONNECTED' })).toBe(1);
     expect(nextAttempt({ ...at, livedMs: 100, code: 'SOURCE_DISCONNECTED' })).toBe(8);
     expect(nextAttempt({ ...at, code: 'SERVER_ID_CONFLICT' })).toBe(8);
+    expect(nextAttempt({ ...at, livedMs: 0, code: 'BINLOG_POSITION_LOST' })).toBe(1);
   });
 
   test('retries grow louder', () => {

@@ -2,26 +2,33 @@
  * What else can stand in a binlog: each is right, down to digits and order, while others bid on.
  */
 import { readFileSync } from 'node:fs';
-import { describe, expect, test } from 'vitest';
+import { describe, test } from 'vitest';
 import { FLAVOURS } from '../support/database-server.ts';
 import type { BidEntry, Entry } from './ledger.ts';
 import { runScenario, type Rig } from './rig.ts';
-import { byHand } from './suite.ts';
+import { byHand, casesOf, testByHand } from './suite.ts';
 
 const ROWS = byHand ? 1_000_000 : 100_000;
 const END: () => Entry = () => ({ kind: 'ended', state: 'pending' });
 
 describe.each(FLAVOURS)('on %s', (flavour) => {
-  test.each(['MINIMAL', 'NOBLOB'])('sessions write with binlog_row_image=%s', async (image) => {
-    await runScenario(
-      { name: `binlog_row_image=${image} in half of the sessions`, flavour, expects: 'delivered' },
-      async (rig) => {
-        rig.load.setup = [`SET SESSION binlog_row_image = ${image}`];
-        await rig.load.more(200);
-        rig.cured();
-      },
-    );
-  });
+  test.each(casesOf(['MINIMAL', 'NOBLOB'], ['MINIMAL']))(
+    'sessions write with binlog_row_image=%s',
+    async (image) => {
+      await runScenario(
+        {
+          name: `binlog_row_image=${image} in half of the sessions`,
+          flavour,
+          expects: 'delivered',
+        },
+        async (rig) => {
+          rig.load.setup = [`SET SESSION binlog_row_image = ${image}`];
+          await rig.load.more(200);
+          rig.cured();
+        },
+      );
+    },
+  );
 
   test('XA: prepared, lost sight of, committed; rolled back; one phase', async () => {
     await runScenario({ name: 'XA transactions', flavour, expects: 'delivered' }, async (rig) => {
@@ -45,7 +52,7 @@ describe.each(FLAVOURS)('on %s', (flavour) => {
     });
   });
 
-  test('savepoints', async () => {
+  testByHand('savepoints', async () => {
     await runScenario({ name: 'savepoints', flavour, expects: 'delivered' }, async (rig) => {
       const [itemId] = spare(rig);
       const session = await rig.session();
@@ -67,7 +74,7 @@ describe.each(FLAVOURS)('on %s', (flavour) => {
     });
   });
 
-  test('one statement writes to several tables and rows', async () => {
+  testByHand('one statement writes to several tables and rows', async () => {
     await runScenario(
       { name: 'multi-table statements', flavour, expects: 'delivered' },
       async (rig) => {
@@ -91,7 +98,7 @@ describe.each(FLAVOURS)('on %s', (flavour) => {
     );
   });
 
-  test('a trigger of another table writes the bids', async () => {
+  testByHand('a trigger of another table writes the bids', async () => {
     await runScenario({ name: 'triggers', flavour, expects: 'delivered' }, async (rig) => {
       const [itemId] = spare(rig);
       await rig.sql(
@@ -111,7 +118,7 @@ describe.each(FLAVOURS)('on %s', (flavour) => {
     });
   });
 
-  test('REPLACE and ON DUPLICATE KEY', async () => {
+  testByHand('REPLACE and ON DUPLICATE KEY', async () => {
     await runScenario(
       { name: 'REPLACE, ON DUPLICATE KEY', flavour, expects: 'delivered' },
       async (rig) => {
@@ -132,7 +139,7 @@ describe.each(FLAVOURS)('on %s', (flavour) => {
     );
   });
 
-  test('an item is deleted, and its bids with it by a foreign key', async () => {
+  testByHand('an item is deleted, and its bids with it by a foreign key', async () => {
     await runScenario({ name: 'cascade delete', flavour, expects: 'delivered' }, async (rig) => {
       const [itemId] = spare(rig);
       const key = flavour === 'mysql' ? 'bids_ibfk_1' : 'bids_ibfk_1';
@@ -149,7 +156,7 @@ describe.each(FLAVOURS)('on %s', (flavour) => {
     });
   });
 
-  test('bids in a MyISAM table', async () => {
+  testByHand('bids in a MyISAM table', async () => {
     await runScenario({ name: 'MyISAM table', flavour, expects: 'delivered' }, async (rig) => {
       const [itemId] = spare(rig);
       await rig.load.stop();
@@ -168,7 +175,7 @@ describe.each(FLAVOURS)('on %s', (flavour) => {
   });
 
   if (flavour === 'mariadb') {
-    test('log_bin_compress', async () => {
+    testByHand('log_bin_compress', async () => {
       const variables = { log_bin_compress: 'ON', log_bin_compress_min_len: '10' };
       await runScenario(
         { name: 'log_bin_compress', flavour, variables, expects: 'delivered' },
@@ -176,7 +183,7 @@ describe.each(FLAVOURS)('on %s', (flavour) => {
       );
     });
   } else {
-    test('binlog_transaction_compression in half of the sessions', async () => {
+    testByHand('binlog_transaction_compression in half of the sessions', async () => {
       await runScenario(
         { name: 'binlog_transaction_compression in sessions', flavour, expects: 'delivered' },
         async (rig) => {
@@ -189,7 +196,7 @@ describe.each(FLAVOURS)('on %s', (flavour) => {
     });
   }
 
-  test('a row of 64 MB in a column that is not mapped', async () => {
+  testByHand('a row of 64 MB in a column that is not mapped', async () => {
     const log = flavour === 'mysql' ? 'innodb_redo_log_capacity' : 'innodb_log_file_size';
     const variables = { max_allowed_packet: '256M', [log]: '1G' };
     await runScenario(

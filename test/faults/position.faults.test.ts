@@ -12,6 +12,7 @@ import {
 import { until } from '../support/until.ts';
 import { copyData, putBack } from './data-directory.ts';
 import { runScenario, type Rig } from './rig.ts';
+import { testByHand } from './suite.ts';
 
 const DURABLE = { sync_binlog: '1', innodb_flush_log_at_trx_commit: '1' };
 
@@ -20,7 +21,7 @@ describe.each(FLAVOURS)('on %s', (flavour) => {
     await runScenario({ name: 'binlogs purged past us', flavour, expects: 'reset' }, purgePastUs);
   });
 
-  test('the same, where an operator wants to look first', async () => {
+  testByHand('the same, where an operator wants to look first', async () => {
     const env = { ON_POSITION_LOST: 'halt' };
     await runScenario(
       {
@@ -33,7 +34,7 @@ describe.each(FLAVOURS)('on %s', (flavour) => {
     );
   });
 
-  test('the log is reset while we are away', async () => {
+  testByHand('the log is reset while we are away', async () => {
     await runScenario({ name: 'log reset while away', flavour, expects: 'reset' }, async (rig) => {
       await away(rig);
       await rig.sql(resetStatement(flavour));
@@ -41,18 +42,21 @@ describe.each(FLAVOURS)('on %s', (flavour) => {
     });
   });
 
-  test('the log is reset while we are away, and has grown past our position since', async () => {
-    await runScenario(
-      { name: 'log reset while away, then longer than before', flavour, expects: 'reset' },
-      async (rig) => {
-        await away(rig);
-        await rig.sql(resetStatement(flavour));
-        rig.load.start();
-        await rig.load.more(600, 60_000);
-        back(rig);
-      },
-    );
-  });
+  testByHand(
+    'the log is reset while we are away, and has grown past our position since',
+    async () => {
+      await runScenario(
+        { name: 'log reset while away, then longer than before', flavour, expects: 'reset' },
+        async (rig) => {
+          await away(rig);
+          await rig.sql(resetStatement(flavour));
+          rig.load.start();
+          await rig.load.more(600, 60_000);
+          back(rig);
+        },
+      );
+    },
+  );
 
   test('the log is reset under our eyes', async () => {
     await runScenario(
@@ -66,7 +70,7 @@ describe.each(FLAVOURS)('on %s', (flavour) => {
     );
   });
 
-  test('an older copy of the data is put back', async () => {
+  testByHand('an older copy of the data is put back', async () => {
     await runScenario(
       { name: 'restored from an older copy', flavour, variables: DURABLE, expects: 'reset' },
       async (rig) => {
@@ -95,22 +99,25 @@ describe.each(FLAVOURS)('on %s', (flavour) => {
     });
   });
 
-  test('a clone of an older copy, with an identity of its own, has gone its own way', async () => {
-    const name = 'clone of an older copy with another identity';
-    await runScenario({ name, flavour, variables: DURABLE, expects: 'reset' }, async (rig) => {
-      const copy = await copyData(rig);
-      await rig.load.more(100);
-      await away(rig);
-      await putBack(rig, copy, { forgetUuid: true });
-      if (flavour === 'mariadb') await rig.sql('SET GLOBAL server_id = 2');
-      await rig.newEpoch();
-      rig.load.start();
-      await rig.load.more(600, 60_000);
-      back(rig);
-    });
-  });
+  testByHand(
+    'a clone of an older copy, with an identity of its own, has gone its own way',
+    async () => {
+      const name = 'clone of an older copy with another identity';
+      await runScenario({ name, flavour, variables: DURABLE, expects: 'reset' }, async (rig) => {
+        const copy = await copyData(rig);
+        await rig.load.more(100);
+        await away(rig);
+        await putBack(rig, copy, { forgetUuid: true });
+        if (flavour === 'mariadb') await rig.sql('SET GLOBAL server_id = 2');
+        await rig.newEpoch();
+        rig.load.start();
+        await rig.load.more(600, 60_000);
+        back(rig);
+      });
+    },
+  );
 
-  test('a clone that has all we have seen takes over', async () => {
+  testByHand('a clone that has all we have seen takes over', async () => {
     const name = 'exact clone with another identity';
     await runScenario({ name, flavour, variables: DURABLE, expects: 'delivered' }, async (rig) => {
       rig.proxy.mode('refuse');
@@ -141,23 +148,26 @@ describe.each(FLAVOURS)('on %s', (flavour) => {
   });
 
   if (flavour === 'mysql') {
-    test('a replica takes over where there are no GTIDs: file positions are refused', async () => {
-      const variables = { gtid_mode: 'OFF', enforce_gtid_consistency: 'OFF' };
-      await runScenario(
-        {
-          name: 'failover to a replica, by file and position',
-          flavour,
-          variables,
-          expects: 'reset',
-        },
-        async (rig) => {
-          await failOver(rig, await startReplica(rig, variables));
-        },
-      );
-    });
+    testByHand(
+      'a replica takes over where there are no GTIDs: file positions are refused',
+      async () => {
+        const variables = { gtid_mode: 'OFF', enforce_gtid_consistency: 'OFF' };
+        await runScenario(
+          {
+            name: 'failover to a replica, by file and position',
+            flavour,
+            variables,
+            expects: 'reset',
+          },
+          async (rig) => {
+            await failOver(rig, await startReplica(rig, variables));
+          },
+        );
+      },
+    );
   }
 
-  test('the log passes from file 999999 to 1000000', async () => {
+  testByHand('the log passes from file 999999 to 1000000', async () => {
     await runScenario(
       { name: 'binlog 999999 to 1000000', flavour, expects: 'reset' },
       async (rig) => {

@@ -4,6 +4,7 @@
 import { describe, expect, test } from 'vitest';
 import { FLAVOURS } from '../support/database-server.ts';
 import { runScenario, type Rig } from './rig.ts';
+import { casesOf, testByHand } from './suite.ts';
 
 const ALTERS: Readonly<Record<string, readonly string[]>> = {
   adds: ['ALTER TABLE bids ADD COLUMN note VARCHAR(20) NULL FIRST'],
@@ -17,39 +18,48 @@ const ALTERS: Readonly<Record<string, readonly string[]>> = {
 };
 
 describe.each(FLAVOURS)('on %s', (flavour) => {
-  test.each(Object.keys(ALTERS))('an ALTER under load %s a column', async (what) => {
-    await runScenario(
-      { name: `ALTER ${what} a column, live`, flavour, expects: 'delivered' },
-      async (rig) => {
-        await rig.sql(...(ALTERS[what] ?? []));
-        await rig.load.more(30);
-        rig.cured();
-      },
-    );
-  });
-
-  describe.each(['FULL', 'MINIMAL'])('while we lag, with binlog_row_metadata=%s', (metadata) => {
-    test.each(Object.keys(ALTERS))('an ALTER %s a column', async (what) => {
-      const variables = { binlog_row_metadata: metadata };
+  test.each(casesOf(Object.keys(ALTERS), ['adds']))(
+    'an ALTER under load %s a column',
+    async (what) => {
       await runScenario(
-        {
-          name: `ALTER ${what} a column while we lag, ${metadata}`,
-          flavour,
-          variables,
-          expects: 'delivered',
-        },
+        { name: `ALTER ${what} a column, live`, flavour, expects: 'delivered' },
         async (rig) => {
-          rig.proxy.mode('refuse');
-          rig.proxy.cut();
-          await rig.load.more(40);
           await rig.sql(...(ALTERS[what] ?? []));
-          await rig.load.more(40);
-          rig.proxy.mode('pass');
+          await rig.load.more(30);
           rig.cured();
         },
       );
-    });
-  });
+    },
+  );
+
+  describe.each(casesOf(['FULL', 'MINIMAL'], ['MINIMAL']))(
+    'while we lag, with binlog_row_metadata=%s',
+    (metadata) => {
+      test.each(casesOf(Object.keys(ALTERS), ['reorders']))(
+        'an ALTER %s a column',
+        async (what) => {
+          const variables = { binlog_row_metadata: metadata };
+          await runScenario(
+            {
+              name: `ALTER ${what} a column while we lag, ${metadata}`,
+              flavour,
+              variables,
+              expects: 'delivered',
+            },
+            async (rig) => {
+              rig.proxy.mode('refuse');
+              rig.proxy.cut();
+              await rig.load.more(40);
+              await rig.sql(...(ALTERS[what] ?? []));
+              await rig.load.more(40);
+              rig.proxy.mode('pass');
+              rig.cured();
+            },
+          );
+        },
+      );
+    },
+  );
 
   test('bids are copied into a new table, which then takes their name', async () => {
     await runScenario(
@@ -73,7 +83,7 @@ describe.each(FLAVOURS)('on %s', (flavour) => {
     );
   });
 
-  test('TRUNCATE of bids', async () => {
+  testByHand('TRUNCATE of bids', async () => {
     await runScenario({ name: 'TRUNCATE of bids', flavour, expects: 'delivered' }, async (rig) => {
       await rig.load.stop();
       await rig.sql('TRUNCATE TABLE bids');
@@ -84,7 +94,7 @@ describe.each(FLAVOURS)('on %s', (flavour) => {
     });
   });
 
-  test('bids are dropped and created anew', async () => {
+  testByHand('bids are dropped and created anew', async () => {
     await runScenario(
       { name: 'DROP and CREATE of bids', flavour, expects: 'delivered' },
       async (rig) => {
@@ -99,7 +109,7 @@ describe.each(FLAVOURS)('on %s', (flavour) => {
     );
   });
 
-  test('bids are dropped for good', async () => {
+  testByHand('bids are dropped for good', async () => {
     const name = 'DROP of bids, and no successor';
     await runScenario({ name, flavour, expects: { halt: 'SCHEMA_CHANGED' } }, async (rig) => {
       await rig.load.stop();

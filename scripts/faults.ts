@@ -1,0 +1,112 @@
+/**
+ * `npm run test:faults`: every fault scenario on both servers, the long ones too, and then the table: what each server's
+ * subscribers were told of what was committed. Writes the table's lines as JSON and, with `--write`, the table into
+ * `docs/reliability.md`.
+ *
+ * Usage: node scripts/faults.ts [--write] [--ci] [--json FILE] [vitest's own arguments …]
+ *        `--ci`: the short forms, as `npm test` runs them
+ */
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+interface Line {
+  readonly scenario: string;
+  readonly flavour: string;
+  readonly version: string;
+  readonly outcome: string;
+  readonly committed: number;
+  readonly delivered: number;
+  readonly declared: number;
+  readonly lost: number;
+  readonly repeated: number;
+  readonly invented: number;
+  readonly recoveryMs: number | null;
+}
+
+const DOCUMENT = 'docs/reliability.md';
+const BEGIN = '<!-- table: npm run test:faults -- --write -->';
+const END = '<!-- end of table -->';
+const HEAD = [
+  'scenario',
+  'server',
+  'outcome',
+  'committed',
+  'delivered',
+  'in fresh state',
+  'lost',
+  'repeated',
+  'invented',
+  'recovered after',
+];
+
+const args = process.argv.slice(2);
+const takesTable = take('--write');
+const isShort = take('--ci');
+const jsonFile = takeValue('--json');
+const directory = mkdtempSync(join(tmpdir(), 'gavelcast-faults-'));
+try {
+  const results = join(directory, 'results.jsonl');
+  writeFileSync(results, '');
+  const { status } = spawnSync('vitest', ['run', '--project', 'faults', ...args], {
+    stdio: ['ignore', 'inherit', 'inherit'],
+    env: {
+      ...process.env,
+      GAVELCAST_FAULTS_RESULTS: results,
+      ...(isShort ? {} : { GAVELCAST_FAULTS: 'all' }),
+    },
+  });
+  const lines = readFileSync(results, 'utf8').split('\n').filter(Boolean).map(parsed);
+  process.stdout.write(`\n${table(lines)}\n`);
+  if (jsonFile !== null) writeFileSync(jsonFile, `${JSON.stringify(lines, null, 2)}\n`);
+  if (takesTable) writeTable(lines);
+  process.exitCode = status ?? 1;
+} finally {
+  rmSync(directory, { recursive: true, force: true });
+}
+
+function take(name: string): boolean {
+  const at = args.indexOf(name);
+  if (at >= 0) args.splice(at, 1);
+  return at >= 0;
+}
+
+function takeValue(name: string): string | null {
+  const at = args.indexOf(name);
+  return at < 0 ? null : (args.splice(at, 2)[1] ?? null);
+}
+
+/** The lines are our own tests' writing. */
+function parsed(text: string): Line {
+  return JSON.parse(text) as Line;
+}
+
+/** A markdown table, scenario by scenario, both servers beneath each other. */
+function table(lines: readonly Line[]): string {
+  const names = [...new Set(lines.map((line) => line.scenario))];
+  const sorted = names.flatMap((name) => lines.filter((line) => line.scenario === name));
+  const rows = sorted.map((line) => [
+    line.scenario,
+    line.flavour,
+    line.outcome,
+    ...[line.committed, line.delivered, line.declared, line.lost, line.repeated, line.invented].map(
+      (count) => count.toLocaleString('en'),
+    ),
+    line.recoveryMs === null ? '' : `${(line.recoveryMs / 1000).toFixed(1)} s`,
+  ]);
+  const cells = (row: readonly string[]): string => `| ${row.join(' | ')} |`;
+  const rule = HEAD.map((_, at) => (at < 3 ? '---' : '--:'));
+  return [HEAD, rule, ...rows].map(cells).join('\n');
+}
+
+function writeTable(lines: readonly Line[]): void {
+  const text = readFileSync(DOCUMENT, 'utf8');
+  const from = text.indexOf(BEGIN);
+  const to = text.indexOf(END);
+  if (from < 0 || to < from) throw new Error(`${DOCUMENT} has no place for the table`);
+  const versions = [...new Set(lines.map((line) => `${line.flavour} ${line.version}`))].join(', ');
+  const now = new Date().toISOString().slice(0, 10);
+  const body = `${BEGIN}\n\nMeasured ${now} on ${versions}.\n\n${table(lines)}\n\n`;
+  writeFileSync(DOCUMENT, text.slice(0, from) + body + text.slice(to));
+}
