@@ -29,7 +29,9 @@ export async function checkpointFault(
   if (!isSameServer && (!source.gtid || position.gtidSet === null)) {
     return 'another server answers, and file positions are each server’s own';
   }
-  const fault = await readingFault(database, source, position);
+  const { flavour, gtid } = source;
+  const known = { flavour, gtid, isSame: isSameServer };
+  const fault = await readingFault(database, known, position);
   if (fault !== null) return fault;
   if (source.flavour === 'mariadb') {
     return isSameServer ? mariadbHistoryFault(database, position) : null;
@@ -40,7 +42,7 @@ export async function checkpointFault(
 /** As `positionFault`, and what MariaDB has purged, which it would only tell by refusing the stream. */
 export async function readingFault(
   database: Queryable,
-  source: Pick<SourceInfo, 'flavour' | 'gtid'>,
+  source: Pick<SourceInfo, 'flavour' | 'gtid'> & { readonly isSame?: boolean },
   position: SourcePosition,
 ): Promise<string | null> {
   const fault = await positionFault(database, source, position);

@@ -66,7 +66,7 @@ async function eitherQuery(
  */
 export async function positionFault(
   database: Queryable,
-  source: { readonly flavour: Flavour; readonly gtid: boolean; readonly isSame: boolean },
+  source: { readonly flavour: Flavour; readonly gtid: boolean; readonly isSame?: boolean },
   position: SourcePosition,
 ): Promise<string | null> {
   const { gtidSet, binlog } = position;
@@ -75,7 +75,7 @@ export async function positionFault(
     source.flavour === 'mysql'
       ? await mysqlFault(database, gtidSet)
       : mariadbFault(await mariadbState(database), gtidSet);
-  if (fault !== null || !source.isSame) return fault;
+  if (fault !== null || source.isSame !== true) return fault;
   return historyFault(database, { flavour: source.flavour, gtidSet, binlog });
 }
 
