@@ -9,6 +9,7 @@ import type { OpenSnapshot } from './snapshot.ts';
 import { compareBinlogPositions } from './source-position.ts';
 import type { SourcePosition } from './source-position.ts';
 import type { StreamProgress } from './stream-progress.ts';
+import type { StreamGuard } from './stream-guard.ts';
 import type { TailedTransaction } from './tailed-transaction.ts';
 
 /** How a new book joins the stream. */
@@ -24,6 +25,8 @@ export interface Joining {
 }
 
 export interface StreamRun {
+  /** Ends a stream that stands still. */
+  readonly guard: StreamGuard;
   readonly tail: BinlogTail;
   readonly from: SourcePosition;
   readonly joining: Joining | null;
@@ -47,7 +50,14 @@ const POLL_MS = 20;
  *
  * @throws AppError when the connection ends otherwise
  */
-export async function runStream(run: StreamRun): Promise<'ended' | 'schema-changed'> {
+export function runStream(run: StreamRun): Promise<'ended' | 'schema-changed'> {
+  const { guard, signal, tail } = run;
+  return guard.during({ signal, stream: () => tail.stream }, (live) =>
+    streamUnguarded({ ...run, signal: live }),
+  );
+}
+
+async function streamUnguarded(run: StreamRun): Promise<'ended' | 'schema-changed'> {
   const controller = new AbortController();
   const signal = AbortSignal.any([run.signal, controller.signal]);
   const source = new TransactionSource(run.tail, run.from, signal);

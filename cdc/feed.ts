@@ -31,7 +31,6 @@ import type { ConnectedSource } from './source-connector.ts';
 import type { SourceInfo } from './source-info.ts';
 import type { BinlogPosition, SourcePosition } from './source-position.ts';
 import { binlogEnd } from './source-status.ts';
-import { StreamGuard } from './stream-guard.ts';
 import { StreamProgress } from './stream-progress.ts';
 import { readOwnBids, readWatchlist } from './user-reads.ts';
 import { viewOf } from './visible-book.ts';
@@ -72,7 +71,6 @@ class DatabaseFeed implements Feed {
   readonly #progress = new StreamProgress((at) => this.#pipeline?.passed(at));
   readonly #currentItems: CurrentItems;
   readonly #continuity: Continuity;
-  readonly #guard: StreamGuard;
   readonly #stopping = new AbortController();
   readonly #listeners: ((state: FeedState) => void)[] = [];
   #phase: Phase = { state: 'starting' };
@@ -97,7 +95,6 @@ class DatabaseFeed implements Feed {
     this.#options = options;
     this.#deps = deps;
     this.#pool = new DatabasePool(options.connection);
-    this.#guard = new StreamGuard(this.#pool);
     this.#clientPool = new DatabasePool(options.connection, {
       connectionsMax: CLIENT_CONNECTIONS_MAX,
     });
@@ -215,7 +212,8 @@ class DatabaseFeed implements Feed {
     while (!this.#isStopping()) {
       this.#liveSinceMs = null;
       try {
-        if (attempt > 0) await delay(backoffMs(attempt, this.#random()), undefined, { signal });
+        const random = this.#deps.random ?? Math.random;
+        if (attempt > 0) await delay(backoffMs(attempt, random()), undefined, { signal });
         await this.#connect(start, signal);
         attempt = 0;
       } catch (error) {
@@ -245,27 +243,26 @@ class DatabaseFeed implements Feed {
     const from = position ?? window?.from ?? joining?.snapshot.from;
     if (from === undefined) throw new Error('neither a position nor a snapshot to start from');
     try {
-      const outcome = await this.#guard.during({ signal, stream: () => tail.stream }, (live) =>
-        runStream({
-          tail,
-          from,
-          joining,
-          signal: live,
-          pipeline: this.#pipeline,
-          progress: this.#progress,
-          onJoined: (joined) => this.#takeBook(joined, rows, start.publisher),
-          onLive: () => {
-            this.#goLive(connected, start);
-          },
-          onProcessed: (end, committedAtMs) => {
-            this.#position = end;
-            this.#committedAtMs = committedAtMs ?? this.#committedAtMs;
-            this.#tally.processed(this.#deps.now());
-            this.#continuity.handedOn(end, committedAtMs ?? this.#databaseNow());
-            if (this.#progress.isAwaited) this.#progress.reached(end().binlog);
-          },
-        }),
-      );
+      const outcome = await runStream({
+        guard: connected.guard,
+        tail,
+        from,
+        joining,
+        signal,
+        pipeline: this.#pipeline,
+        progress: this.#progress,
+        onJoined: (joined) => this.#takeBook(joined, rows, start.publisher),
+        onLive: () => {
+          this.#goLive(connected, start);
+        },
+        onProcessed: (end, committedAtMs) => {
+          this.#position = end;
+          this.#committedAtMs = committedAtMs ?? this.#committedAtMs;
+          this.#tally.processed(this.#deps.now());
+          this.#continuity.handedOn(end, committedAtMs ?? this.#databaseNow());
+          if (this.#progress.isAwaited) this.#progress.reached(end().binlog);
+        },
+      });
       if (outcome === 'schema-changed') {
         const text = 'a mapped table was altered: reading schema and book again';
         this.#deps.log.warn({ text }, 'schema changed');
@@ -404,8 +401,7 @@ class DatabaseFeed implements Feed {
   #noteRetry(failure: AppError, attempt: number): void {
     const lastError = failure.message;
     this.#tally.retried(failure.code);
-    this.#pool.renew();
-    this.#clientPool.renew();
+    for (const pool of [this.#pool, this.#clientPool]) pool.renew();
     this.#enter({ state: 'connecting', attempt, lastError });
     const level = ERRORS[failure.code].log === 'error' ? 'error' : retryLogLevel(attempt);
     this.#deps.log[level]({ code: failure.code, attempt, text: lastError }, 'source retry');
@@ -425,8 +421,7 @@ class DatabaseFeed implements Feed {
     this.#pipeline?.stop();
     if (this.#clockTimer !== null) clearInterval(this.#clockTimer);
     // A frozen server may keep a query waiting: closing the pools ends it.
-    this.#pool.close();
-    this.#clientPool.close();
+    for (const pool of [this.#pool, this.#clientPool]) pool.close();
     const bound = delay(STOP_WITHIN_MS, undefined, { ref: false });
     await Promise.race([Promise.all([this.#run, this.#watch.stop()]), bound]);
     await this.#continuity.stop();
@@ -457,9 +452,5 @@ class DatabaseFeed implements Feed {
 
   #livedMs(): number {
     return this.#liveSinceMs === null ? 0 : this.#deps.now() - this.#liveSinceMs;
-  }
-
-  #random(): number {
-    return (this.#deps.random ?? Math.random)();
   }
 }

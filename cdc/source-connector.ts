@@ -15,6 +15,7 @@ import { RowReader } from './row-reader.ts';
 import type { SourceInfo } from './source-info.ts';
 import type { BinlogPosition, SourcePosition } from './source-position.ts';
 import { positionFault } from './source-status.ts';
+import { StreamGuard } from './stream-guard.ts';
 
 export interface ConnectorOptions {
   readonly connection: ConnectionSettings;
@@ -31,6 +32,8 @@ export interface ConnectedSource {
   readonly source: SourceInfo;
   readonly rows: RowReader;
   readonly tail: BinlogTail;
+  /** Looks after the tail's streams. */
+  readonly guard: StreamGuard;
   /** What was connected before; null the first time. */
   readonly before: SourceInfo | null;
 }
@@ -42,6 +45,7 @@ export class SourceConnector {
   readonly #pool: DatabasePool;
   readonly #options: ConnectorOptions;
   readonly #deps: { readonly log: Log; readonly now: Clock };
+  readonly #guard: StreamGuard;
   #source: SourceInfo | null = null;
   #rows: RowReader | null = null;
   /** Kept across connections: it remembers XA transactions that were prepared and not yet decided. */
@@ -56,6 +60,7 @@ export class SourceConnector {
     deps: { readonly log: Log; readonly now: Clock },
   ) {
     this.#pool = pool;
+    this.#guard = new StreamGuard(pool);
     this.#options = options;
     this.#deps = deps;
   }
@@ -128,7 +133,7 @@ export class SourceConnector {
     this.#tail ??= this.#makeTail(source);
     this.#source = source;
     this.#serverId = source.serverId;
-    return { source, rows: this.#rows, tail: this.#tail, before };
+    return { source, rows: this.#rows, tail: this.#tail, guard: this.#guard, before };
   }
 
   /** @throws AppError BINLOG_POSITION_LOST when the server cannot go on from there */

@@ -11,7 +11,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 const CHECKS = ['types', 'lint', 'format:check', 'arch', 'knip'];
-const SUITES = ['unit', 'guards', 'db', 'e2e', 'deploy', 'security'];
+const SUITES = ['unit', 'guards', 'db', 'e2e', 'deploy', 'security', 'faults'];
 
 interface Outcome {
   readonly name: string;

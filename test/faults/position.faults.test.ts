@@ -65,6 +65,7 @@ describe.each(FLAVOURS)('on %s', (flavour) => {
         await rig.load.stop();
         await rig.sql(resetStatement(flavour));
         rig.load.start();
+        await rig.load.more(20);
         rig.cured();
       },
     );
