@@ -212,8 +212,8 @@ class DatabaseFeed implements Feed {
     while (!this.#isStopping()) {
       this.#liveSinceMs = null;
       try {
-        const random = this.#deps.random ?? Math.random;
-        if (attempt > 0) await delay(backoffMs(attempt, random()), undefined, { signal });
+        const random = (this.#deps.random ?? Math.random)();
+        if (attempt > 0) await delay(backoffMs(attempt, random), undefined, { signal });
         await this.#connect(start, signal);
         attempt = 0;
       } catch (error) {
@@ -264,9 +264,9 @@ class DatabaseFeed implements Feed {
         },
       });
       if (outcome === 'schema-changed') {
+        this.#mustReload = true;
         const text = 'a mapped table was altered: reading schema and book again';
         this.#deps.log.warn({ text }, 'schema changed');
-        this.#mustReload = true;
       }
     } catch (error) {
       const isOfThePast = window !== null && this.#pipeline === null;
@@ -450,7 +450,6 @@ class DatabaseFeed implements Feed {
     return this.#stopping.signal.aborted;
   }
 
-  #livedMs(): number {
-    return this.#liveSinceMs === null ? 0 : this.#deps.now() - this.#liveSinceMs;
-  }
+  readonly #livedMs = (): number =>
+    this.#liveSinceMs === null ? 0 : this.#deps.now() - this.#liveSinceMs;
 }

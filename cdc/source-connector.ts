@@ -157,7 +157,7 @@ export class SourceConnector {
     if (found.flavour !== before.flavour || isSameMapping(before, found)) return found;
     const text =
       'a mapped table was altered ahead of our position: its definition holds until the stream gets there';
-    this.#deps.log.warn({ text }, 'schema_changes_ahead');
+    this.#deps.log.warn({ text }, 'schema changes ahead');
     return { ...found, mapping: before.mapping };
   }
 
