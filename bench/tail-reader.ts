@@ -16,7 +16,8 @@ import { compareBinlogPositions, type BinlogPosition } from '../cdc/source-posit
 import type { SourceAddress } from '../test/support/gavelcast-process.ts';
 
 export interface ReadOrder {
-  readonly kind: 'zongji' | 'decode' | 'publish';
+  /** `zongji-exact`: with the driver options without which decimals, big ids and times are not exact; ours has them. */
+  readonly kind: 'zongji' | 'zongji-exact' | 'decode' | 'publish';
   readonly source: SourceAddress;
   readonly from: BinlogPosition;
   readonly until: BinlogPosition;
@@ -33,6 +34,13 @@ export interface ReadResult {
 
 const SAMPLE_EVERY_MS = 250;
 const QUEUE_BYTES_MAX = 64 * 1024 * 1024;
+
+const EXACT = {
+  timezone: 'Z',
+  dateStrings: true,
+  supportBigNumbers: true,
+  bigNumberStrings: true,
+} as const;
 
 const LOG: Log = {
   debug: () => undefined,
@@ -75,9 +83,10 @@ class Meter {
 }
 
 /** Bare zongji, as its README uses it: row events of the database are handed to a listener that counts them. */
-function readWithZongji({ source, from, until }: ReadOrder): Promise<ReadResult> {
+function readWithZongji({ kind, source, from, until }: ReadOrder): Promise<ReadResult> {
   const { host, port, user, password, database } = source;
-  const zongji = new ZongJi({ host, port, user, password });
+  const exact = kind === 'zongji-exact' ? EXACT : {};
+  const zongji = new ZongJi({ host, port, user, password, ...exact });
   return new Promise((resolve, reject) => {
     const meter = new Meter();
     zongji.on('error', reject);
@@ -175,7 +184,9 @@ async function makePipeline(
 }
 
 process.once('message', (order: ReadOrder) => {
-  const reading = order.kind === 'zongji' ? readWithZongji(order) : readWithGavelcast(order);
+  const reading = order.kind.startsWith('zongji')
+    ? readWithZongji(order)
+    : readWithGavelcast(order);
   void reading.then((result) => {
     process.send?.(result, () => process.exit());
   });

@@ -30,7 +30,7 @@ const { values: options } = parseArgs({
 });
 const TRANSACTIONS = Number(options.transactions);
 const ROUNDS = Number(options.rounds);
-const KINDS = ['zongji', 'decode', 'publish'] as const;
+const KINDS = ['zongji', 'zongji-exact', 'decode', 'publish'] as const;
 
 interface Measured {
   readonly flavour: Flavour;

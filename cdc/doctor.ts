@@ -10,6 +10,7 @@ import type { Clock, Log } from '../src/ports.ts';
 import { BinlogTail } from './binlog-tail.ts';
 import type { Check } from './check.ts';
 import { DatabasePool, quoted } from './database-pool.ts';
+import { checkCheckpoint } from './doctor-checkpoint.ts';
 import type { FeedOptions } from './feed.ts';
 import { preflight } from './preflight.ts';
 import { grantee } from './preflight-grants.ts';
@@ -45,7 +46,11 @@ export async function diagnose(options: FeedOptions, deps: DoctorDeps): Promise<
     const found = await preflight({ ...options, pool }, deps);
     if (!found.ok) return { checks: found.checks, source: null };
     const { source } = found;
+    const checkpointFile = options.checkpointFile ?? null;
     const further = [
+      ...(await attempt('checkpoint', async () => [
+        await checkCheckpoint(pool, source, checkpointFile),
+      ])),
       ...(await attempt('binlog-read', () => checkLog(pool, options, source, deps))),
       ...(await attempt('overdue', () => checkOverdue(pool, options, source, deps))),
     ];
