@@ -74,14 +74,15 @@ export async function serve(options: CommonOptions, context: CommandContext): Pr
     },
     { log, now: context.now },
   );
-  const stopReloading = reloadOnHangup({ application, log, options, context });
-  const keepLevel = changeLevelOnSignal(handle);
+  const listeners = [
+    reloadOnHangup({ application, log, options, context }),
+    changeLevelOnSignal(handle),
+  ];
   try {
     return await run(application, { config, log, interruption, tell, manager });
   } finally {
     await manager.close();
-    stopReloading();
-    keepLevel();
+    for (const stopListening of listeners) stopListening();
     interruption.dispose();
     flush();
   }
