@@ -14,7 +14,7 @@ import type { AdminLive } from './admin-live.ts';
 import { loadPageFiles, type PageFile } from './admin-page-files.ts';
 import { bind } from './listener.ts';
 
-const RETRY_EVERY_MS = 5000;
+const RETRY_EVERY_MS = 1000;
 const REQUEST_WITHIN_MS = 10_000;
 const BODY_BYTES_MAX = 1024;
 const ID_LENGTH_MAX = 64;

@@ -15,7 +15,7 @@ import type { RecentLog } from '../recent-log.ts';
 import { VERSION } from '../version.ts';
 import { readingsOf } from './readings.ts';
 
-const SHOWN = { items: 12, slow: 10, events: 15, lines: 12, followed: 40 } as const;
+const SHOWN = { items: 12, slow: 10, events: 13, lines: 12, followed: 40 } as const;
 const BUSY_WITHIN_MS = 60_000;
 
 export interface ObservationDeps {
