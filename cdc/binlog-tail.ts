@@ -379,7 +379,7 @@ class Stream {
   }
 
   #enqueue(group: CommittedGroup, binlog: BinlogPosition): void {
-    const { gtid, changes, schemaChanged } = group;
+    const { gtid, changes, schemaChanged, emptiesBids } = group;
     const account = this.#account;
     const mark = account === null ? null : gtid === null ? account.mark() : account.add(gtid);
     this.#queue.push({
@@ -389,6 +389,7 @@ class Stream {
         changes,
       },
       schemaChanged,
+      ...(emptiesBids === true && { emptiesBids }),
       binlog,
       end: () => ({ gtidSet: mark === null ? null : mark.text(), binlog }),
     });

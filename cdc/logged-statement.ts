@@ -10,7 +10,13 @@ export type LoggedStatement =
   | { readonly kind: 'savepoint' | 'rollbackTo'; readonly name: string }
   | { readonly kind: 'xaCommit' | 'xaRollback'; readonly xid: string }
   /** `touchesMapped`: it names a mapped table (or drops the database). `verb`: `ALTER`, `TRUNCATE`, `INSERT`, … */
-  | { readonly kind: 'ddl' | 'dml'; readonly verb: string; readonly touchesMapped: boolean };
+  | {
+      readonly kind: 'ddl' | 'dml';
+      readonly verb: string;
+      readonly touchesMapped: boolean;
+      /** The table of bids is empty after it, or gone (TRUNCATE, DROP): no row event says so. */
+      readonly emptiesBids?: true;
+    };
 
 /** Names of tables stand early in a statement; what follows may be megabytes of values. */
 const HEAD_LENGTH = 16_384;
@@ -27,6 +33,7 @@ const COMMENTS = /\/\*(?!!|M!).*?\*\/|--\s[^\n]*|^#[^\n]*/gs;
 /** Only these forms of DDL can change what a mapped table holds or looks like. */
 const TABLE_DDL =
   /^(?:ALTER\s+(?:ONLINE\s+)?(?:IGNORE\s+)?TABLE|DROP\s+TABLES?|TRUNCATE|RENAME\s+TABLES?|CREATE\s+(?:OR\s+REPLACE\s+)?TABLE)\b/i;
+const EMPTYING = /^(?:TRUNCATE|DROP)$/;
 const DROP_DATABASE = /^DROP\s+(?:DATABASE|SCHEMA)\s+(?:IF\s+EXISTS\s+)?[`"]?([^`"\s;]+)/i;
 
 /** Reads statements for one mapping. */
@@ -34,9 +41,11 @@ export class StatementReader {
   readonly #database: string;
   readonly #qualified: RegExp;
   readonly #bare: RegExp;
+  readonly #bids: RegExp;
 
   constructor(mapping: TableMapping) {
     const names = mappedTableNames(mapping).map(escaped).join('|');
+    this.#bids = new RegExp(`(?<![\\w$])${escaped(mapping.bids.table)}(?![\\w$])`, 'i');
     this.#database = mapping.database.toLowerCase();
     this.#qualified = new RegExp(
       `(?<![\\w$])${escaped(mapping.database)}[\`"]?\\s*\\.\\s*[\`"]?(?:${names})(?![\\w$])`,
@@ -58,11 +67,10 @@ export class StatementReader {
   #write(head: string, database: string): LoggedStatement {
     const ddl = DDL.exec(head)?.[1];
     if (ddl !== undefined) {
-      return {
-        kind: 'ddl',
-        verb: ddl.toUpperCase(),
-        touchesMapped: this.#ddlTouches(head, database),
-      };
+      const verb = ddl.toUpperCase();
+      const touchesMapped = this.#ddlTouches(head, database);
+      const empties = touchesMapped && EMPTYING.test(verb) && this.#bids.test(head);
+      return { kind: 'ddl', verb, touchesMapped, ...(empties && { emptiesBids: true }) };
     }
     const dml = DML.exec(head)?.[1];
     if (dml === undefined) return { kind: 'other' };

@@ -160,6 +160,19 @@ export class Pipeline {
       this.#publish(slice, id, committedAtMs);
     }
     if (this.#counted.size > 0) this.#counted.passed(tailed.end().binlog);
+    if (tailed.emptiesBids === true) this.#forgetBids();
+  }
+
+  /** The bids are gone without a row event: until the book is loaded anew, those that follow count from nothing. */
+  #forgetBids(): void {
+    for (const auction of this.#book.values()) {
+      auction.bidCount = 0;
+      auction.countedBids = null;
+      if (this.#rows.schema.leaderColumn) continue;
+      auction.leaderId = null;
+      auction.leadingBidId = null;
+      auction.leadingAmount = null;
+    }
   }
 
   /** Reads what the slice needs and memory does not hold. */

@@ -16,6 +16,8 @@ export interface TailedTransaction {
    * too): detect the mapping and reload the book before trusting what follows. Never merged away.
    */
   readonly schemaChanged: boolean;
+  /** The table of bids was emptied or dropped, which no row change tells. */
+  readonly emptiesBids?: true;
   /** Where to resume once this commit was handed on. The GTID text is made when asked for, and is right for ever. */
   end(): SourcePosition;
 }

@@ -21,6 +21,8 @@ export interface CommittedGroup {
   readonly gtid: string | null;
   readonly changes: readonly RowChange[];
   readonly schemaChanged: boolean;
+  /** The table of bids was emptied or dropped. */
+  readonly emptiesBids?: true;
 }
 
 interface Savepoint {
@@ -42,6 +44,7 @@ export class TransactionGrouper {
   #index = 0;
   #savepoints: Savepoint[] = [];
   #schemaChanged = false;
+  #emptiesBids = false;
 
   constructor(held: HeldTransactions) {
     this.#held = held;
@@ -117,6 +120,7 @@ export class TransactionGrouper {
         return this.#commit([]);
       case 'ddl':
         this.#schemaChanged ||= statement.touchesMapped;
+        this.#emptiesBids ||= statement.emptiesBids === true;
         return this.#alone();
       case 'dml':
       case 'other':
@@ -160,7 +164,12 @@ export class TransactionGrouper {
   }
 
   #commit(changes: readonly RowChange[]): CommittedGroup {
-    const group = { gtid: this.#gtid, changes, schemaChanged: this.#schemaChanged };
+    const group = {
+      gtid: this.#gtid,
+      changes,
+      schemaChanged: this.#schemaChanged,
+      ...(this.#emptiesBids && { emptiesBids: true as const }),
+    };
     this.#reset();
     return group;
   }
@@ -172,6 +181,7 @@ export class TransactionGrouper {
     this.#index = 0;
     this.#savepoints = [];
     this.#schemaChanged = false;
+    this.#emptiesBids = false;
   }
 }
 
