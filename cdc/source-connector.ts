@@ -2,6 +2,7 @@
  * From settings to a source that is ready to be tailed: preflight before each connection, because the server behind an
  * address may be another one, or have other settings and tables, than it had before.
  */
+import { setTimeout as delay } from 'node:timers/promises';
 import { AppError } from '../src/errors.ts';
 import type { Clock, Log } from '../src/ports.ts';
 import { BinlogTail } from './binlog-tail.ts';
@@ -38,6 +39,9 @@ export interface ConnectedSource {
   readonly before: SourceInfo | null;
 }
 
+/** How often, and how far apart, a mapped table that is missing after a change is looked for again. */
+const MISSING_ATTEMPTS_MAX = 10;
+const MISSING_RETRY_MS = 500;
 const HEARTBEAT_PERIOD_MS = 1_000;
 const QUEUE_BYTES_MAX = 64 * 1024 * 1024;
 
@@ -162,19 +166,7 @@ export class SourceConnector {
   }
 
   async #inspect(): Promise<SourceInfo> {
-    const { connection, database, mappingFile, zone, serverId } = this.#options;
-    const result = await preflight(
-      {
-        pool: this.#pool,
-        connection,
-        database,
-        mappingFile,
-        zone,
-        serverId,
-        knownServerId: this.#serverId,
-      },
-      this.#deps,
-    );
+    const result = await this.#preflightInTime();
     const isFirst = this.#source === null;
     if (result.ok) {
       const warnings = isFirst ? linesOf(result.checks, 'warning') : [];
@@ -187,6 +179,28 @@ export class SourceConnector {
       throw new AppError('SOURCE_UNSUITABLE', text);
     if (!isFirst && result.code === 'MAPPING_INVALID') throw new AppError('SCHEMA_CHANGED', text);
     throw new AppError(result.code, text);
+  }
+
+  /** Preflight; a table or column that is missing later on gets a moment to come back, as between DROP and CREATE. */
+  async #preflightInTime(): ReturnType<typeof preflight> {
+    const { connection, database, mappingFile, zone, serverId } = this.#options;
+    for (let attempt = 1; ; attempt += 1) {
+      const result = await preflight(
+        {
+          pool: this.#pool,
+          connection,
+          database,
+          mappingFile,
+          zone,
+          serverId,
+          knownServerId: this.#serverId,
+        },
+        this.#deps,
+      );
+      const mayComeBack = this.#source !== null && !result.ok && result.code === 'MAPPING_INVALID';
+      if (!mayComeBack || attempt === MISSING_ATTEMPTS_MAX) return result;
+      await delay(MISSING_RETRY_MS);
+    }
   }
 
   #makeTail(source: SourceInfo): BinlogTail {
