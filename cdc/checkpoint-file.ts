@@ -10,7 +10,7 @@ import { formatCheckpoint, parseCheckpoint } from './checkpoint.ts';
 import type { Checkpoint } from './checkpoint.ts';
 
 /** Between two writes. A crash takes back as much; what is read twice then, clients know by its ids. */
-export const WRITE_EVERY_MS = 200;
+const WRITE_EVERY_MS = 200;
 /** A full disk is reported this often. */
 const COMPLAIN_EVERY_MS = 60_000;
 

@@ -27,7 +27,7 @@ export interface Checkpoint extends StreamMark {
 }
 
 /** Version of the file's format; another one is not read. */
-export const CHECKPOINT_FORMAT = 1;
+const CHECKPOINT_FORMAT = 1;
 
 const markShape = {
   gtidSet: z.string().nullable(),

@@ -3,12 +3,14 @@
  */
 import type { SourceInfo } from '../../cdc/source-info.ts';
 import { isEnabled, type Config } from '../config.ts';
+import type { Environment } from '../config-problem.ts';
 import { AppError, ERRORS, type ErrorPolicy } from '../errors.ts';
 import { createLog } from '../log.ts';
 import type { BookView } from '../auction/book.ts';
 import type { Log } from '../ports.ts';
 import { VERSION } from '../version.ts';
 import { createApplication, type Application } from './application.ts';
+import type { ApplicationOptions } from './application.ts';
 import { checkpointPath } from './checkpoint-path.ts';
 import { EXIT, explain, findEnvironment, loadOrExplain } from './context.ts';
 import type { CommandContext, CommonOptions } from './context.ts';
@@ -37,18 +39,8 @@ export async function serve(options: CommonOptions, context: CommandContext): Pr
   const loaded = loadOrExplain(found, ['source', 'tokens', 'server'], context);
   if (loaded === null) return EXIT.config;
   const { config, warnings } = loaded;
-  const feed = readFeedOptions(config.source, context.cwd);
-  const kept = checkpointPath(config.source, { env: found.env, cwd: context.cwd });
-  const problems = [
-    ...(feed.ok ? [] : feed.problems),
-    ...(kept.ok ? [] : [kept.problem]),
-    ...tokenProblems(config.tokens.rules),
-  ];
-  const tls = readTlsFiles(config.server, context.cwd, problems);
-  if (!feed.ok || !kept.ok || problems.length > 0) {
-    explain(problems, context);
-    return EXIT.config;
-  }
+  const files = readFiles(config, found.env, context);
+  if (files === null) return EXIT.config;
   const handle = createLog(config.log, { fd: 1, isTerminal: context.stdout.isTTY === true });
   const { log, isPretty, flush } = handle;
   const report = (error: unknown, event: string): void => {
@@ -67,8 +59,7 @@ export async function serve(options: CommonOptions, context: CommandContext): Pr
   const application = createApplication(
     {
       config,
-      feed: { ...feed.options, checkpointFile: kept.path },
-      tls,
+      ...files,
       admin: config.admin,
       drain: interruption.request,
     },
@@ -86,6 +77,28 @@ export async function serve(options: CommonOptions, context: CommandContext): Pr
     interruption.dispose();
     flush();
   }
+}
+
+/** What the files that the configuration names hold. Null: there were faults, and all of them are on stderr. */
+function readFiles(
+  config: Config,
+  env: Environment,
+  context: CommandContext,
+): Pick<ApplicationOptions, 'feed' | 'tls'> | null {
+  const { cwd } = context;
+  const feed = readFeedOptions(config.source, cwd);
+  const kept = checkpointPath(config.source, { env, cwd });
+  const problems = [
+    ...(feed.ok ? [] : feed.problems),
+    ...(kept.ok ? [] : [kept.problem]),
+    ...tokenProblems(config.tokens.rules),
+  ];
+  const tls = readTlsFiles(config.server, cwd, problems);
+  if (feed.ok && kept.ok && problems.length === 0) {
+    return { feed: { ...feed.options, checkpointFile: kept.path }, tls };
+  }
+  explain(problems, context);
+  return null;
 }
 
 interface Running {
