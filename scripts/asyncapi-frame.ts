@@ -22,7 +22,7 @@ export const CLOSE_MEANINGS: Readonly<
   4500: { meaning: 'No token, a bad one, or one of another user.' },
   4501: { meaning: 'Repeated abuse.', isPlanned: true },
   4502: { meaning: 'The user is suspended or banned.' },
-  4503: { meaning: 'This user opened too many newer connections.', isPlanned: true },
+  4503: { meaning: 'This user opened too many newer connections.' },
   4504: { meaning: 'No token came in time.' },
 };
 
@@ -30,6 +30,9 @@ export interface FrameParts {
   readonly version: string;
   readonly operations: Readonly<Record<string, object>>;
   readonly messages: Readonly<Record<string, object>>;
+  /** Names of the messages on a WebSocket, both ways, and on a stream of server-sent events. */
+  readonly liveNames: readonly string[];
+  readonly eventsNames: readonly string[];
   readonly schemas: Readonly<Record<string, object>>;
   readonly closeCodes: readonly object[];
   readonly errorCodes: readonly object[];
@@ -38,14 +41,15 @@ export interface FrameParts {
 /** The document around its parts. */
 export function frame(parts: FrameParts): object {
   const { version, operations, messages, schemas, closeCodes, errorCodes } = parts;
+  const { liveNames, eventsNames } = parts;
   return {
     asyncapi: '3.0.0',
     info: {
       title: 'Gavelcast',
       version,
       description:
-        'Auction events over WebSockets, one JSON object a text frame. Written by `npm run docs:asyncapi`; the rules in words are in docs/protocol.md. ' +
-        'Tag `v1`: every client. Tag `v2`: clients that asked for it. `x-planned`: defined, and not sent by this version. ' +
+        'Auction events over WebSockets, one JSON object a text frame, or as server-sent events. Written by `npm run docs:asyncapi`; the rules in words are in docs/protocol.md. ' +
+        'Tag `v1`: every client. Tag `v2`: clients that asked for it, event streams among them. Close codes with `isPlanned` are defined, and not sent by this version. ' +
         'Clients ignore fields and types they do not know.',
       license: { name: 'MIT' },
     },
@@ -56,10 +60,18 @@ export function frame(parts: FrameParts): object {
         address: '/',
         title: 'A connection',
         description: 'Any path will do, unless the server was told one (WS_PATH).',
-        messages: Object.fromEntries(
-          Object.keys(messages).map((name) => [name, { $ref: `#/components/messages/${name}` }]),
-        ),
+        servers: serverRefs('plain', 'proxied'),
+        messages: messageRefs(liveNames),
         bindings: { ws: { method: 'GET', query: query(), bindingVersion: '0.1.0' } },
+      },
+      events: {
+        address: '/events',
+        title: 'A stream of server-sent events',
+        description:
+          'For networks that block WebSockets: what a v2 client hears, one JSON object an event, and `id` where it is a ' +
+          'position. The header `Last-Event-ID` counts before `since`. Only `close` has a name of its own, `error`.',
+        servers: serverRefs('plainEvents', 'proxiedEvents'),
+        messages: messageRefs(eventsNames),
       },
     },
     operations,
@@ -90,10 +102,23 @@ const SECURITY_SCHEMES = {
   },
 } as const;
 
+function messageRefs(names: readonly string[]): object {
+  return Object.fromEntries(
+    names.map((name) => [name, { $ref: `#/components/messages/${name}` }] as const),
+  );
+}
+
+function serverRefs(...names: readonly string[]): readonly object[] {
+  return names.map((name) => ({ $ref: `#/servers/${name}` }));
+}
+
+function securityRefs(...names: readonly (keyof typeof SECURITY_SCHEMES)[]): readonly object[] {
+  return names.map((name) => ({ $ref: `#/components/securitySchemes/${name}` }));
+}
+
 function servers(): object {
-  const security = Object.keys(SECURITY_SCHEMES).map((name) => ({
-    $ref: `#/components/securitySchemes/${name}`,
-  }));
+  const security = securityRefs('queryToken', 'bearerHeader', 'bearerSubprotocol', 'firstMessage');
+  const eventsSecurity = securityRefs('queryToken', 'bearerHeader');
   const variables = {
     host: { default: 'localhost', description: 'Where Gavelcast runs.' },
     port: { default: '8080', description: '`WS_PORT`.' },
@@ -107,8 +132,27 @@ function servers(): object {
       variables: { host: { default: 'live.example.com' } },
       security,
     },
+    plainEvents: { host: '{host}:{port}', protocol: 'http', variables, security: eventsSecurity },
+    proxiedEvents: {
+      host: '{host}',
+      protocol: 'https',
+      description: 'Behind a proxy that ends TLS.',
+      variables: { host: { default: 'live.example.com' } },
+      security: eventsSecurity,
+    },
   };
 }
+
+const SINCE = {
+  type: 'string',
+  description: "The last `eventId` this client saw: asks for the user's own missed events.",
+} as const;
+
+const WATCHLIST = {
+  type: 'string',
+  enum: ['1'],
+  description: "Watch what the user's watchlist says, and follow it (v2).",
+} as const;
 
 function query(): object {
   return {
@@ -116,17 +160,21 @@ function query(): object {
     properties: {
       token: { type: 'string', description: 'The JWT.' },
       v: { type: 'string', enum: ['2'], description: 'Asks for v2 where no subprotocol can.' },
-      since: {
-        type: 'string',
-        description: "Asks for the user's own missed events.",
-        'x-planned': true,
-      },
-      watchlist: {
-        type: 'string',
-        enum: ['1'],
-        description: "Watch what the user's watchlist says (v2).",
-        'x-planned': true,
-      },
+      since: SINCE,
+      watchlist: WATCHLIST,
+    },
+  };
+}
+
+/** What the address of a stream may ask for. */
+export function eventsQuery(): object {
+  return {
+    type: 'object',
+    properties: {
+      token: { type: 'string', description: 'The JWT, where no header can carry it.' },
+      items: { type: 'string', description: 'Items to watch, separated by commas.' },
+      since: { ...SINCE, description: 'As `Last-Event-ID`, where no header can be set.' },
+      watchlist: WATCHLIST,
     },
   };
 }

@@ -17,7 +17,7 @@ import {
   type ServerMessageDefinition,
 } from '../src/protocol/message-schema.ts';
 import { auctionStateSchema, SHARED_SCHEMAS } from '../src/protocol/server-message-schema.ts';
-import { CLOSE_MEANINGS, frame } from './asyncapi-frame.ts';
+import { CLOSE_MEANINGS, eventsQuery, frame } from './asyncapi-frame.ts';
 
 const FILE = new URL('../docs/asyncapi.json', import.meta.url);
 const GOLDEN = new URL('../test/protocol/golden/', import.meta.url);
@@ -39,6 +39,8 @@ export function asyncApiText(): string {
     version: PROTOCOL_VERSION,
     operations,
     messages,
+    liveNames: [...CLIENT.map(([name]) => name), ...saidOn('websocket')],
+    eventsNames: saidOn('events'),
     schemas: jsonSchemas(),
     closeCodes: Object.entries(CLOSE_CODES).map(([code, entry]) => ({
       code: Number(code),
@@ -113,23 +115,19 @@ function serverMessage(
   goldens: ReadonlyMap<string, string>,
 ): object {
   const files = [...goldens.keys()].filter((file) => messageOfGolden(file) === name);
-  const examples = [
-    ...files.map((file) => ({ name: file, payload: placeholder(file) })),
-    ...(definition.examples ?? []).map((payload) => ({ name, payload })),
-  ];
+  const examples = files.map((file) => ({ name: file, payload: placeholder(file) }));
   return { ...messageHead(name, definition), 'x-to': definition.to, examples };
 }
 
 function messageHead(
   name: string,
-  { schema, since, isPlanned }: ClientMessageDefinition | ServerMessageDefinition,
+  { schema, since }: ClientMessageDefinition | ServerMessageDefinition,
 ): object {
   return {
     name,
     summary: schema.description ?? '',
     contentType: 'application/json',
     tags: [{ name: since }],
-    ...(isPlanned === true && { 'x-planned': true }),
     payload: { $ref: `#/components/schemas/${name}` },
   };
 }
@@ -154,9 +152,7 @@ function clientOperations(): Record<string, object> {
 
 function serverOperations(): Record<string, object> {
   const answers = new Set<string>([...CLIENT.flatMap(([, definition]) => definition.answers)]);
-  const names = SERVER.map(([name]) => name).filter(
-    (name) => !answers.has(name) || name === 'hello',
-  );
+  const names = saidOn('websocket').filter((name) => !answers.has(name) || name === 'hello');
   return {
     hear: {
       action: 'send',
@@ -164,7 +160,19 @@ function serverOperations(): Record<string, object> {
       channel: { $ref: '#/channels/live' },
       messages: names.map(messageRef),
     },
+    hear_events: {
+      action: 'send',
+      summary: 'What the server says on a stream of server-sent events.',
+      channel: { $ref: '#/channels/events' },
+      messages: saidOn('events').map((name) => ({ $ref: `#/channels/events/messages/${name}` })),
+      bindings: { http: { method: 'GET', query: eventsQuery(), bindingVersion: '0.3.0' } },
+    },
   };
+}
+
+/** Names of what the server says on one transport. */
+function saidOn(transport: 'websocket' | 'events'): readonly string[] {
+  return SERVER.filter(([, { only = transport }]) => only === transport).map(([name]) => name);
 }
 
 function messageRef(name: string): { readonly $ref: string } {

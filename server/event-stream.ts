@@ -2,6 +2,7 @@
  * Server-sent events as a transport, for networks that block WebSockets: the same frames, unwrapped, in one HTTP response.
  */
 import type { ServerResponse } from 'node:http';
+import { encodeClose } from '../src/protocol/server-message.ts';
 import type { SocketOwner } from './client-socket.ts';
 import type { Transport } from './transport.ts';
 
@@ -72,8 +73,7 @@ export class EventStream implements Transport {
     if (this.#isEnded) return;
     this.#isEnded = true;
     const response = this.#response;
-    const data = JSON.stringify({ type: 'close', code, reason });
-    response.end(`event: error\ndata: ${data}\n\n`);
+    response.end(`event: error\ndata: ${encodeClose(code, reason)}\n\n`);
     const timer = setTimeout(() => {
       response.destroy();
     }, CLOSE_WITHIN_MS);

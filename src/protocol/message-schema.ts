@@ -10,17 +10,15 @@ import { ANSWER_SCHEMAS, EVENT_SCHEMAS, NOTICE_SCHEMAS } from './server-message-
  * Version of the contract. Major: the subprotocol's number, raised when an old client would break; minor: something was
  * added; patch: something was put right. Raise it with {@link SCHEMA_HASH}.
  */
-export const PROTOCOL_VERSION = '2.0.0';
+export const PROTOCOL_VERSION = '2.1.0';
 
 /** SHA-256 of the schemas, close codes and error codes (scripts/asyncapi.ts): a change of the wire is a decision. */
-export const SCHEMA_HASH = '5a994ced2e51158c2add8c402ebd9a4685654add6ae86cc37b63a71f31f438f6';
+export const SCHEMA_HASH = 'b8a5ed7605909214489904b6f6b0ce78ec37de84027febde64bc839a535632af';
 
 interface MessageDefinition {
   readonly schema: z.ZodType;
   /** The first protocol version that has it: v2 clients also get everything of v1. */
   readonly since: 'v1' | 'v2';
-  /** Defined, and not to be had from this version of the server. */
-  readonly isPlanned?: true;
 }
 
 export interface ClientMessageDefinition extends MessageDefinition {
@@ -31,8 +29,8 @@ export interface ClientMessageDefinition extends MessageDefinition {
 
 export interface ServerMessageDefinition extends MessageDefinition {
   readonly to: 'watchers' | 'user' | 'watchers, winner, seller' | 'connection' | 'everyone';
-  /** Examples of what has no golden file yet. */
-  readonly examples?: readonly object[];
+  /** Said on one transport alone; on both where this is absent. */
+  readonly only?: 'websocket' | 'events';
 }
 
 /** What clients may say. */
@@ -117,50 +115,31 @@ export const SERVER_MESSAGES: Record<ServerMessageName, ServerMessageDefinition>
   auction_started: { schema: auction_started, since: 'v2', to: 'watchers' },
   bid_retracted: { schema: bid_retracted, since: 'v2', to: 'watchers' },
   subscribed: answer('subscribed', 'v1'),
-  subscribed_notifications: answer('subscribed_notifications', 'v2'),
+  subscribed_notifications: answer('subscribed_notifications', 'v2', 'websocket'),
   unsubscribed: answer('unsubscribed', 'v1'),
-  unsubscribed_notifications: answer('unsubscribed_notifications', 'v2'),
-  authenticated: answer('authenticated', 'v1'),
-  pong: answer('pong', 'v1'),
+  unsubscribed_notifications: answer('unsubscribed_notifications', 'v2', 'websocket'),
+  authenticated: answer('authenticated', 'v1', 'websocket'),
+  pong: answer('pong', 'v1', 'websocket'),
   error: answer('error', 'v1'),
   hello: { schema: NOTICE_SCHEMAS.hello, since: 'v2', to: 'connection' },
   token_expiring: { schema: NOTICE_SCHEMAS.token_expiring, since: 'v2', to: 'connection' },
   reconnect: { schema: NOTICE_SCHEMAS.reconnect, since: 'v2', to: 'connection' },
   degraded: { schema: NOTICE_SCHEMAS.degraded, since: 'v2', to: 'everyone' },
   restored: { schema: NOTICE_SCHEMAS.restored, since: 'v2', to: 'everyone' },
-  standing: {
-    schema: NOTICE_SCHEMAS.standing,
-    since: 'v2',
-    to: 'connection',
-    isPlanned: true,
-    examples: [
-      {
-        type: 'standing',
-        items: [
-          {
-            itemId: 1,
-            leading: false,
-            currentPrice: 15,
-            yourBidAmount: 12.5,
-            endTime: '2026-02-01T10:34:00.000Z',
-          },
-        ],
-      },
-    ],
-  },
-  watchers: {
-    schema: NOTICE_SCHEMAS.watchers,
-    since: 'v2',
-    to: 'watchers',
-    isPlanned: true,
-    examples: [{ type: 'watchers', itemId: 1, count: 42 }],
-  },
+  standing: { schema: NOTICE_SCHEMAS.standing, since: 'v2', to: 'connection' },
+  watchers: { schema: NOTICE_SCHEMAS.watchers, since: 'v2', to: 'watchers', only: 'websocket' },
+  close: { schema: NOTICE_SCHEMAS.close, since: 'v2', to: 'connection', only: 'events' },
 };
 
 /** Name of a server message: its `type`, and what tells it from another of the same type. */
 export type ServerMessageName =
   keyof typeof EVENT_SCHEMAS | keyof typeof ANSWER_SCHEMAS | keyof typeof NOTICE_SCHEMAS;
 
-function answer(name: keyof typeof ANSWER_SCHEMAS, since: 'v1' | 'v2'): ServerMessageDefinition {
-  return { schema: ANSWER_SCHEMAS[name], since, to: 'connection' };
+function answer(
+  name: keyof typeof ANSWER_SCHEMAS,
+  since: 'v1' | 'v2',
+  only?: 'websocket',
+): ServerMessageDefinition {
+  const definition = { schema: ANSWER_SCHEMAS[name], since, to: 'connection' } as const;
+  return only === undefined ? definition : { ...definition, only };
 }

@@ -68,7 +68,9 @@ const skipped = z
   .int()
   .positive()
   .optional()
-  .describe('How many earlier ones this one stands for, because the client was slow.');
+  .describe(
+    'How many earlier ones this one stands for, because the client was slow. Not sent by this version.',
+  );
 
 /** Fields of every event, in the order they are sent. */
 function event<Type extends string, Fields extends z.ZodRawShape>(
@@ -220,4 +222,11 @@ export const NOTICE_SCHEMAS = {
   watchers: z
     .object({ type: z.literal('watchers'), itemId: Id, count })
     .describe('How many watch the item; sampled, at most once a second.'),
+  close: z
+    .object({
+      type: z.literal('close'),
+      code: z.int().min(1000).max(4999).describe('A close code; what it asks for holds here too.'),
+      reason: z.string(),
+    })
+    .describe('Server-sent events alone: the last thing on a stream, where a socket is closed.'),
 } as const;

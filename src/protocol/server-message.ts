@@ -192,6 +192,15 @@ export function encodeReconnect(afterMs: number): string {
   ]);
 }
 
+/** The last message on a stream of server-sent events, in place of a close frame. */
+export function encodeClose(code: number, reason: string): string {
+  return jsonObject([
+    ['type', '"close"'],
+    ['code', numberJson(code)],
+    ['reason', textJson(reason)],
+  ]);
+}
+
 function lagNotice(type: 'degraded' | 'restored', lagSeconds: number | null): string {
   return jsonObject([
     ['type', textJson(type)],

@@ -7,7 +7,9 @@ import { endingEventId, eventIdOf } from '../../src/auction/event-id.ts';
 import { bidIdOf, itemIdOf, userIdOf } from '../../src/auction/ids.ts';
 import { parseZone } from '../../src/auction/zone.ts';
 import { encodeEvent, withSkipped } from '../../src/protocol/event-message.ts';
+import { CLOSE_CODES } from '../../src/protocol/close-code.ts';
 import * as messages from '../../src/protocol/server-message.ts';
+import { encodeStanding, encodeWatchers } from '../../src/protocol/standing-message.ts';
 import { LEADER_SCHEMA, money } from '../auction/builders.ts';
 
 const NOW_MS = Date.UTC(2026, 1, 1, 10, 30, 0, 250);
@@ -121,6 +123,7 @@ export const MESSAGES: Readonly<Record<string, string>> = {
   'bid_update.masked': jsonOf(BID, { ...CONTEXT, bidderNames: 'masked' }),
   'bid_update.skipped': withSkipped(jsonOf(BID, CONTEXT), 3),
   subscribed: messages.encodeSubscribed(subscribedParts),
+  'subscribed.v2': messages.encodeSubscribed({ ...subscribedParts, lastEventId: base.eventId }),
   'subscribed.recovered': messages.encodeSubscribed({ ...subscribedParts, recovered: true }),
   'subscribed.blank': messages.encodeSubscribed({
     ...subscribedParts,
@@ -136,6 +139,15 @@ export const MESSAGES: Readonly<Record<string, string>> = {
     heartbeatSeconds: 25,
     expiresAtMs: END_MS,
     limits: { subscriptions: 200, messageBytes: 16_384, messagesPerSecond: 20 },
+    lastEventId: base.eventId,
+  }),
+  'hello.no_event_yet': messages.encodeHello({
+    userId: userIdOf(3),
+    serverTimeMs: NOW_MS,
+    heartbeatSeconds: 25,
+    expiresAtMs: END_MS,
+    limits: { subscriptions: 200, messageBytes: 16_384, messagesPerSecond: 20 },
+    lastEventId: null,
   }),
   pong: messages.encodePong(NOW_MS),
   authenticated: messages.encodeAuthenticated(END_MS),
@@ -143,6 +155,20 @@ export const MESSAGES: Readonly<Record<string, string>> = {
   restored: messages.encodeRestored(0),
   token_expiring: messages.encodeTokenExpiring(END_MS),
   reconnect: messages.encodeReconnect(1_500),
+  standing: encodeStanding(
+    [
+      {
+        itemId: itemIdOf(1),
+        leading: false,
+        currentPrice: money('15.00'),
+        yourBidAmount: money('12.50'),
+        endTimeMs: END_MS,
+      },
+    ],
+    null,
+  ),
+  watchers: encodeWatchers(itemIdOf(1), 42),
+  close: messages.encodeClose(4001, CLOSE_CODES[4001].reason),
   'error.item_not_found': messages.encodeError({
     code: 'item_not_found',
     action: 'subscribe',

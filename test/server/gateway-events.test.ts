@@ -132,7 +132,7 @@ describe('the stream', () => {
     ]);
   });
 
-  test('the same JSON as over a WebSocket', async () => {
+  test('[P35] the same JSON as over a WebSocket', async () => {
     await using harness = await portal();
     using reader = new EventReader(harness, `/events?items=1&token=${mint({ userId: 3 })}`);
     const socket = await harness.client({ userId: 3, v2: true });
@@ -150,7 +150,7 @@ describe('the stream', () => {
     expect(reader.events.slice(2).map(({ text }) => text)).toEqual(socket.texts.slice(1));
   });
 
-  test('Last-Event-ID: what was missed of items and user in one order, then live', async () => {
+  test('[P36] Last-Event-ID: what was missed of items and user in one order, then live', async () => {
     await using harness = await portal();
     const seen = bidPlaced(1, 4, '11.00');
     const missed = [bidPlaced(2, 4, '12.00'), outbid(3, 3), bidPlaced(1, 4, '13.00')];
@@ -175,7 +175,7 @@ describe('the stream', () => {
     expect(late.types).toEqual(['hello', 'subscribed', 'standing']);
   });
 
-  test('countdown steps carry no position', async () => {
+  test('[P35] countdown steps carry no position', async () => {
     await using harness = await portal();
     using reader = new EventReader(harness, '/events?items=1', bearer());
     await reader.heard(2);
@@ -234,7 +234,7 @@ describe('the stream', () => {
 });
 
 describe('the end says why', () => {
-  test('a ban', async () => {
+  test('[P38] a ban', async () => {
     await using harness = await portal();
     using reader = new EventReader(harness, '/events', bearer());
     await reader.heard(1);
@@ -246,7 +246,7 @@ describe('the end says why', () => {
     });
   });
 
-  test('a token that expires', async () => {
+  test('[P38] a token that expires', async () => {
     await using harness = await portal({ heartbeatIntervalMs: 1000 });
     using reader = new EventReader(
       harness,
@@ -269,7 +269,7 @@ describe('the end says why', () => {
     expect(reader.events.at(-1)?.data['code']).toBe(1012);
   });
 
-  test('idle streams get keepalives and live on', async () => {
+  test('[P37] idle streams get keepalives and live on', async () => {
     await using harness = await portal({ heartbeatIntervalMs: 100 });
     using reader = new EventReader(harness, '/events', bearer());
     await until(() => reader.body.split(': keepalive\n\n').length > 4);

@@ -27,7 +27,7 @@ function idsOf(events: readonly DomainEvent[]): string[] {
 }
 
 describe('since on subscribe', () => {
-  test('exactly the missed events of the named items, after every subscribed, then live', async () => {
+  test('[P33] exactly the missed events of the named items, after every subscribed, then live', async () => {
     await using harness = await portal();
     const seen = bidPlaced(1, 4, '11.00');
     const missed = [
@@ -89,7 +89,7 @@ describe('since on subscribe', () => {
     },
   );
 
-  test('what has left the history is never replayed in part', async () => {
+  test('[P31] what has left the history is never replayed in part', async () => {
     await using harness = await portal({
       history: { eventsMax: 3, bytesMax: 1e6, ageMaxMs: 60_000 },
     });
@@ -167,7 +167,7 @@ describe('since on subscribe', () => {
     expect(eventIds(client)).toEqual(idsOf([missed, live]));
   });
 
-  test('after a reset of the source nothing from before is recovered', async () => {
+  test('[P34] after a reset of the source nothing from before is recovered', async () => {
     await using harness = await portal();
     const seen = bidPlaced(1, 4, '11.00');
     harness.publish(seen, bidPlaced(1, 4, '12.00'));
