@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { checkpointPath } from '../../src/commands/checkpoint-path.ts';
+import { startCommand } from './command-process.ts';
 
 let directory: string;
 
@@ -57,3 +58,14 @@ test('a place that cannot be written to is a fault of the option that named it',
     problem: { name: 'CHECKPOINT_FILE' },
   });
 });
+
+test('serve ends with 78 and names the option', async () => {
+  const serve = startCommand(['serve'], {
+    APP_ENV: 'development',
+    DB_NAME: 'portal',
+    DB_USER: 'somebody',
+    STATE_DIR: '/proc/gavelcast',
+  });
+  expect(await serve.exited()).toBe(78);
+  expect(serve.stderr()).toMatch(/STATE_DIR no checkpoint can be written to \/proc\/gavelcast/);
+}, 30_000);
