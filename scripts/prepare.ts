@@ -33,6 +33,8 @@ const DEPLOYMENT_PROGRAMS: Readonly<Record<string, string>> = {
   openssl: 'openssl',
   perl: 'perl-base',
   pkill: 'procps',
+  prometheus: 'prometheus',
+  promtool: 'prometheus',
 };
 
 process.exitCode = prepare(process.argv.includes('--tests')) ? 0 : 1;

@@ -24,7 +24,7 @@ export interface RecentLog {
   /** Lines so far, by level. */
   readonly counts: ReadonlyMap<LoudLevel, number>;
   /** Newest first. */
-  lines(): readonly RecentLine[];
+  readonly lines: () => readonly RecentLine[];
 }
 
 /** Puts itself around a log. */

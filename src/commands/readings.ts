@@ -7,6 +7,7 @@ import type { Gateway, GatewayStats } from '../../server/gateway-options.ts';
 import type { LineWatch } from '../../server/line-watch.ts';
 import type { Readings } from '../metrics.ts';
 import type { Clock, FeedState } from '../ports.ts';
+import { CLOSE_CODES } from '../protocol/close-code.ts';
 import type { RecentLog } from '../recent-log.ts';
 import { VERSION } from '../version.ts';
 
@@ -16,6 +17,13 @@ const STATES: readonly FeedState['state'][] = [
   'streaming',
   'halted',
   'stopped',
+];
+
+/** A counter that appears with its first count has not increased, in Prometheus' eyes: what is alerted on begins at 0. */
+const NO_LINES: readonly (readonly [string, number])[] = [
+  ['warn', 0],
+  ['error', 0],
+  ['fatal', 0],
 ];
 
 export interface Observed {
@@ -34,7 +42,7 @@ export function readingsOf(observed: Observed): Readings {
   return {
     gavelcast_info: new Map([[VERSION, 1]]),
     gavelcast_draining: Number(stats.isDraining),
-    gavelcast_log_lines_total: logCounts,
+    gavelcast_log_lines_total: new Map([...NO_LINES, ...logCounts]),
     ...sourceReadings(observed, counters, stats.isDraining),
     ...socketReadings(stats),
     gavelcast_translate_seconds_total: counters.translateMs / 1000,
@@ -75,7 +83,8 @@ function sourceReadings({ feed, now }: Observed, counters: FeedCounters, isDrain
 }
 
 function socketReadings(stats: GatewayStats) {
-  const closes = new Map([...stats.closesByCode].map(([code, count]) => [String(code), count]));
+  const closes = new Map(Object.keys(CLOSE_CODES).map((code) => [code, 0]));
+  for (const [code, count] of stats.closesByCode) closes.set(String(code), count);
   return {
     gavelcast_connections: new Map([
       ['v1', stats.connectionsOpen - stats.connectionsV2Open],
