@@ -5,7 +5,7 @@ import type { AuctionHouse } from './auction-house.ts';
 import type { BiddingDesk } from './bidding-desk.ts';
 import type { FeedStreams } from './feed-streams.ts';
 import type { PageFile } from './page-files.ts';
-import { fieldsOf, numberOf, parseObject } from './page/wire.ts';
+import { fieldsOf, numberOf, parseObject } from './page/json-fields.ts';
 import type { Visitors } from './visitors.ts';
 
 export interface RoutesDeps {

@@ -1,8 +1,8 @@
 /**
- * One auction as the page knows it, and how each server message changes it. Pure: state and message in, state out.
+ * One auction as the page knows it, and how each event of the client changes it. Pure: state and event in, state out.
  */
+import type { AuctionEnded, AuctionState, BidUpdate, Id, WatchEvent } from '../../client/index.ts';
 import type { Listing, Person, PricePoint } from './listing.ts';
-import type { ServerMessage } from './wire.ts';
 
 export interface Ending {
   /** `sold`, `unsold`, `reserve_not_met` or `cancelled`. */
@@ -29,7 +29,7 @@ export interface Auction {
 
 const POINTS_MAX = 240;
 
-/** The auction before the first server message: what the portal's page would have rendered. */
+/** The auction before the first event: what the portal's page would have rendered. */
 export function fromListing(listing: Listing, user: Person): Auction {
   const last = listing.bids.at(-1);
   const own = listing.bids.filter((point) => point.bidder.id === user.id).at(-1);
@@ -48,36 +48,32 @@ export function fromListing(listing: Listing, user: Person): Auction {
 }
 
 /**
- * The auction after a message about it; the same object when the message changes nothing.
+ * The auction after an event of it; the same object when the event changes nothing.
  *
  * @param nowMs server time, which becomes the time of a bid's point in the chart
  */
 export function after(
   auction: Auction,
-  message: ServerMessage,
+  event: WatchEvent,
   { nowMs, user }: { readonly nowMs: number; readonly user: Person },
 ): Auction {
-  switch (message.type) {
-    case 'subscribed':
-      return afterState(auction, message.state);
+  switch (event.type) {
+    case 'state':
+      return afterState(auction, event.state);
     case 'bid_update':
-      return afterBid(auction, message, { nowMs, user });
+      return afterBid(auction, event, { nowMs, user });
     case 'auction_extended':
     case 'auction_rescheduled':
-      return {
-        ...auction,
-        endsAtMs: message.endTimeMs,
-        extendedByMs: message.endTimeMs - auction.endsAtMs,
-      };
+      return afterMove(auction, Date.parse(event.newEndTime));
     case 'auction_ended':
-      return { ...auction, ending: endingOf(message), price: message.finalPrice ?? auction.price };
+      return { ...auction, ending: endingOf(event), price: event.finalPrice ?? auction.price };
     case 'outbid':
-      return { ...auction, price: Math.max(auction.price, message.newBidAmount) };
-    case 'hello':
-    case 'pong':
-    case 'degraded':
-    case 'restored':
-    case 'reconnect':
+      return { ...auction, price: Math.max(auction.price, event.newBidAmount) };
+    case 'auction_ending': // the page counts by itself
+    case 'auction_started': // and shows only what has started;
+    case 'bid_retracted': // nobody takes bids back here
+    case 'watchers':
+    case 'error':
       return auction;
   }
 }
@@ -93,14 +89,11 @@ export function standing(
   return auction.leader?.id === user.id ? 'leading' : 'outbid';
 }
 
-type Subscribed = Extract<ServerMessage, { type: 'subscribed' }>;
-type BidUpdate = Extract<ServerMessage, { type: 'bid_update' }>;
-type Ended = Extract<ServerMessage, { type: 'auction_ended' }>;
-
-function afterState(auction: Auction, state: Subscribed['state']): Auction {
-  const leaderId = state.highestBidderId;
-  const known = auction.points.find((point) => point.bidder.id === leaderId)?.bidder;
-  const leader = leaderId === null ? null : (known ?? { id: leaderId, name: `Bidder ${leaderId}` });
+function afterState(auction: Auction, state: AuctionState): Auction {
+  const { highestBidderId, endTime } = state;
+  const isLeader = ({ bidder }: PricePoint): boolean => bidder.id === highestBidderId;
+  const known = auction.points.find(isLeader)?.bidder;
+  const leader = highestBidderId === null ? null : (known ?? personOf(highestBidderId, null));
   const isOver = state.status !== 'active' && auction.ending === null;
   return {
     ...auction,
@@ -108,11 +101,15 @@ function afterState(auction: Auction, state: Subscribed['state']): Auction {
     bidCount: state.bidCount,
     leader,
     reserveMet: state.reserveMet,
-    endsAtMs: state.endTimeMs ?? auction.endsAtMs,
+    endsAtMs: endTime === null ? auction.endsAtMs : Date.parse(endTime),
     ending: isOver
       ? { outcome: state.status, finalPrice: state.currentPrice, winner: leader }
       : auction.ending,
   };
+}
+
+function afterMove(auction: Auction, endsAtMs: number): Auction {
+  return { ...auction, endsAtMs, extendedByMs: endsAtMs - auction.endsAtMs };
 }
 
 function afterBid(
@@ -120,7 +117,7 @@ function afterBid(
   bid: BidUpdate,
   { nowMs, user }: { readonly nowMs: number; readonly user: Person },
 ): Auction {
-  const bidder = { id: bid.bidderId, name: bid.bidderName };
+  const bidder = personOf(bid.bidderId, bid.bidderName);
   const isHigher = bid.bidAmount >= auction.price;
   const point = { atMs: nowMs, amount: bid.bidAmount, bidder };
   return {
@@ -135,9 +132,11 @@ function afterBid(
   };
 }
 
-function endingOf(message: Ended): Ending {
-  const { outcome, finalPrice, winnerId, winnerName } = message;
-  const winner =
-    winnerId === null ? null : { id: winnerId, name: winnerName ?? `Bidder ${winnerId}` };
-  return { outcome, finalPrice, winner };
+function endingOf({ outcome, finalPrice, winnerId, winnerName }: AuctionEnded): Ending {
+  return { outcome, finalPrice, winner: winnerId === null ? null : personOf(winnerId, winnerName) };
+}
+
+/** Somebody as the page shows him. Ids of the demo are numbers; of a greater portal they may be text. */
+export function personOf(id: Id, name: string | null): Person {
+  return { id: Number(id), name: name ?? `Bidder ${id}` };
 }

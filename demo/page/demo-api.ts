@@ -3,7 +3,7 @@
  * portal's API would. None of this is part of Gavelcast; a real portal has its own pages and API for it.
  */
 import type { Listing, Person, PricePoint } from './listing.ts';
-import { fieldsOf, numberOf, parseObject, textOf } from './wire.ts';
+import { fieldsOf, numberOf, parseObject, textOf } from './json-fields.ts';
 
 export interface Session {
   readonly user: Person;

@@ -1,6 +1,7 @@
-/** The page: opens a session, connects, and hands every message to the parts that show it. */
+/** The page: opens a session, connects, and hands every event to the parts that show it. */
+import type { BidUpdate, WatchEvent } from '../../client/index.ts';
 import { AuctionGrid } from './auction-grid.ts';
-import { after, fromListing, type Auction } from './auction.ts';
+import { after, fromListing, personOf, type Auction } from './auction.ts';
 import { BidRate, showAuctionCounts, showConnection, showLatency, showRate } from './dashboard.ts';
 import { openFeed, openSession, placeBid, type BidAnswer, type Session } from './demo-api.ts';
 import type { Listing } from './listing.ts';
@@ -8,11 +9,10 @@ import { DetailView } from './detail-view.ts';
 import { byId, setText } from './dom.ts';
 import { money, raised } from './format.ts';
 import { LatencyMeter } from './latency-meter.ts';
-import { LiveConnection, type LiveState } from './live.ts';
+import { Live, type LiveState } from './live.ts';
 import { showOwnBids, showVisitor, tick } from './side-panels.ts';
 import { installTheme } from './theme.ts';
 import { Toasts } from './toasts.ts';
-import type { ServerMessage } from './wire.ts';
 
 const TICK_MS = 250;
 const FIGURES_MS = 1000;
@@ -28,7 +28,7 @@ class Page {
   readonly #rate = new BidRate();
   readonly #isSameMachine = ['localhost', '127.0.0.1', '[::1]'].includes(location.hostname);
   #settledAtMs = Infinity;
-  readonly #live: LiveConnection;
+  readonly #live: Live;
   readonly #grid: AuctionGrid;
   readonly #detail: DetailView;
 
@@ -42,14 +42,13 @@ class Page {
     };
     this.#grid = new AuctionGrid(byId('auctions'), { user, placeBid: bid, onOpen });
     this.#detail = new DetailView({ user, placeBid: bid });
-    this.#live = new LiveConnection({
-      url: `${location.protocol === 'https:' ? 'wss' : 'ws'}://${location.host}/`,
+    this.#live = new Live({
       token,
       onState: (state) => {
         this.#connectionChanged(state);
       },
-      onMessage: (message) => {
-        this.#received(message);
+      onEvent: (itemId, event) => {
+        this.#happened(itemId, event);
       },
     });
   }
@@ -61,7 +60,6 @@ class Page {
     setText(byId('source'), database);
     this.#addListings(auctions);
     this.#showOwnBids();
-    this.#live.start();
     openFeed({
       onListings: (listings) => {
         this.#addListings(listings);
@@ -79,30 +77,31 @@ class Page {
     this.#showFigures();
   }
 
-  #received(message: ServerMessage): void {
-    if (!('itemId' in message)) return;
-    const before = this.#auctions.get(message.itemId);
+  #happened(itemId: number, event: WatchEvent): void {
+    const before = this.#auctions.get(itemId);
     if (before === undefined) return;
     const nowMs = this.#live.serverNow();
-    const auction = after(before, message, { nowMs, user: this.#session.user });
-    if (message.type === 'bid_update') this.#countBid(message, auction);
-    this.#auctions.set(message.itemId, auction);
+    const auction = after(before, event, { nowMs, user: this.#session.user });
+    if (event.type === 'bid_update') this.#countBid(event, auction);
+    this.#auctions.set(itemId, auction);
     this.#grid.show(auction, nowMs);
     this.#detail.show(auction, nowMs);
-    if (message.type === 'outbid') this.#alertOutbid(auction, message.newBidAmount);
-    if (message.type === 'auction_ended') this.#alertEnded(auction);
+    if (event.type === 'outbid') this.#alertOutbid(auction, event.newBidAmount);
+    if (event.type === 'auction_ended') this.#alertEnded(auction);
     if (auction.ownBid !== null) this.#showOwnBids();
   }
 
-  #countBid(bid: Extract<ServerMessage, { type: 'bid_update' }>, { listing }: Auction): void {
+  #countBid(bid: BidUpdate, { listing }: Auction): void {
     const isMeasured = this.#isSameMachine && Date.now() > this.#settledAtMs;
-    if (isMeasured) this.#meter.arrived(bid.bidId, performance.timeOrigin + performance.now());
+    const nowMs = performance.timeOrigin + performance.now();
+    const bidder = personOf(bid.bidderId, bid.bidderName);
+    if (isMeasured) this.#meter.arrived(Number(bid.bidId), nowMs);
     this.#rate.add(Date.now());
     tick(byId('ticker'), {
-      bidder: { id: bid.bidderId, name: bid.bidderName },
+      bidder,
       amount: bid.bidAmount,
       title: listing.title,
-      isOwn: bid.bidderId === this.#session.user.id,
+      isOwn: bidder.id === this.#session.user.id,
     });
   }
 
@@ -168,7 +167,7 @@ class Page {
       this.#auctions.set(listing.itemId, auction);
       this.#grid.add(auction, nowMs);
     }
-    this.#live.subscribe(fresh.map(({ itemId }) => itemId));
+    this.#live.watch(fresh.map(({ itemId }) => itemId));
   }
 
   #open(itemId: number): void {
@@ -188,7 +187,7 @@ class Page {
 
   #tick(): void {
     const nowMs = this.#live.serverNow();
-    for (const itemId of this.#grid.tick(nowMs)) this.#live.unsubscribe(itemId);
+    for (const itemId of this.#grid.tick(nowMs)) this.#live.unwatch(itemId);
     const open = this.#detail.itemId === null ? undefined : this.#auctions.get(this.#detail.itemId);
     if (open !== undefined) this.#detail.show(open, nowMs);
   }

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 
 import { after, fromListing, standing, type Auction } from '../../demo/page/auction.ts';
 import type { Listing } from '../../demo/page/listing.ts';
-import type { ServerMessage } from '../../demo/page/wire.ts';
+import type { AuctionState, WatchEvent } from '../../client/index.ts';
 
 const ALMA = { id: 3, name: 'Alma' };
 const BRUNO = { id: 4, name: 'Bruno' };
@@ -19,18 +19,20 @@ const LISTING: Listing = {
   bids: [{ atMs: 10, amount: 110, bidder: ALMA }],
 };
 
-function play(...messages: readonly ServerMessage[]): Auction {
-  return messages.reduce(
-    (auction, message) => after(auction, message, { nowMs: 500, user: YOU }),
+function play(...events: readonly WatchEvent[]): Auction {
+  return events.reduce(
+    (auction, event) => after(auction, event, { nowMs: 500, user: YOU }),
     fromListing(LISTING, YOU),
   );
 }
 
-function bid(bidder: { id: number; name: string }, amount: number, bidCount = 2): ServerMessage {
+function bid(bidder: { id: number; name: string }, amount: number, bidCount = 2): WatchEvent {
   const bidderName = bidder.name;
   return {
     type: 'bid_update',
+    eventId: `e${amount}`,
     itemId: 1,
+    timestamp: null,
     bidId: amount,
     bidAmount: amount,
     bidderId: bidder.id,
@@ -57,7 +59,13 @@ describe('an auction on the page', () => {
     const outbid = play(bid(YOU, 120), bid(ALMA, 130));
     expect(standing(outbid, YOU)).toBe('outbid');
     expect(outbid.ownBid).toBe(120);
-    const end = { type: 'auction_ended', itemId: 1, outcome: 'sold', finalPrice: 130 } as const;
+    const end = {
+      type: 'auction_ended',
+      eventId: 'e9',
+      itemId: 1,
+      outcome: 'sold',
+      finalPrice: 130,
+    } as const;
     expect(standing(play(bid(YOU, 130), { ...end, winnerId: 9, winnerName: 'Robin' }), YOU)).toBe(
       'won',
     );
@@ -68,20 +76,25 @@ describe('an auction on the page', () => {
   });
 
   test('an extension says how far the end moved', () => {
-    const auction = play({ type: 'auction_extended', itemId: 1, endTimeMs: 180_000 });
+    const auction = play({
+      type: 'auction_extended',
+      eventId: 'e2',
+      itemId: 1,
+      newEndTime: '1970-01-01T00:03:00.000Z',
+    });
     expect(auction).toMatchObject({ endsAtMs: 180_000, extendedByMs: 120_000 });
   });
 
   test('the state of an answer replaces what the page thought', () => {
-    const state = {
+    const state: AuctionState = {
       status: 'active',
       currentPrice: 150,
       bidCount: 7,
       highestBidderId: 3,
-      endTimeMs: 90_000,
+      endTime: '1970-01-01T00:01:30.000Z',
       reserveMet: true,
     };
-    expect(play({ type: 'subscribed', itemId: 1, state })).toMatchObject({
+    expect(play({ type: 'state', itemId: 1, state, reset: false })).toMatchObject({
       price: 150,
       bidCount: 7,
       leader: ALMA,
@@ -92,15 +105,15 @@ describe('an auction on the page', () => {
   });
 
   test('an auction that ended while the page was away shows as ended', () => {
-    const state = {
+    const state: AuctionState = {
       status: 'sold',
       currentPrice: 150,
       bidCount: 7,
       highestBidderId: 4,
-      endTimeMs: 90_000,
+      endTime: '1970-01-01T00:01:30.000Z',
       reserveMet: null,
     };
-    const { ending } = play({ type: 'subscribed', itemId: 1, state });
+    const { ending } = play({ type: 'state', itemId: 1, state, reset: false });
     expect(ending).toMatchObject({ outcome: 'sold', finalPrice: 150, winner: { id: 4 } });
   });
 });
