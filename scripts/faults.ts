@@ -106,7 +106,8 @@ function writeTable(lines: readonly Line[]): void {
   const to = text.indexOf(END);
   if (from < 0 || to < from) throw new Error(`${DOCUMENT} has no place for the table`);
   const versions = [...new Set(lines.map((line) => `${line.flavour} ${line.version}`))].join(', ');
+  const part = isShort ? ', the part that `npm test` runs' : '';
   const now = new Date().toISOString().slice(0, 10);
-  const body = `${BEGIN}\n\nMeasured ${now} on ${versions}.\n\n${table(lines)}\n\n`;
+  const body = `${BEGIN}\n\nMeasured ${now} on ${versions}${part}.\n\n${table(lines)}\n\n`;
   writeFileSync(DOCUMENT, text.slice(0, from) + body + text.slice(to));
 }

@@ -18,19 +18,16 @@ const ALTERS: Readonly<Record<string, readonly string[]>> = {
 };
 
 describe.each(FLAVOURS)('on %s', (flavour) => {
-  test.each(casesOf(Object.keys(ALTERS), ['adds']))(
-    'an ALTER under load %s a column',
-    async (what) => {
-      await runScenario(
-        { name: `ALTER ${what} a column, live`, flavour, expects: 'delivered' },
-        async (rig) => {
-          await alter(rig, ALTERS[what] ?? []);
-          await rig.load.more(30);
-          rig.cured();
-        },
-      );
-    },
-  );
+  test.each(casesOf(Object.keys(ALTERS), []))('an ALTER under load %s a column', async (what) => {
+    await runScenario(
+      { name: `ALTER ${what} a column, live`, flavour, expects: 'delivered' },
+      async (rig) => {
+        await alter(rig, ALTERS[what] ?? []);
+        await rig.load.more(30);
+        rig.cured();
+      },
+    );
+  });
 
   describe.each(casesOf(['FULL', 'MINIMAL'], ['MINIMAL']))(
     'while we lag, with binlog_row_metadata=%s',
