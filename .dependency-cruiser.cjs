@@ -65,7 +65,10 @@ module.exports = {
       comment: 'Only tests import tests, and each of these folders only itself.',
       severity: 'error',
       from: { path: '^([^/]+)/', pathNot: '^test/' },
-      to: { path: '^(test|bench|demo|deploy|scripts)/', pathNot: ['^$1/', '^test/support/', '^test/[a-z]+/support/'] },
+      to: {
+        path: '^(test|bench|demo|deploy|scripts)/',
+        pathNot: ['^$1/', '^test/support/', '^test/[a-z]+/support/'],
+      },
     },
     {
       name: 'test-support-for-bench-and-demo',
