@@ -6,7 +6,7 @@
  * its delete, when the stream delivers it, must not be taken off. So until the stream has passed the end that the binlog
  * had after the read, the ids that are in the count are remembered here.
  */
-import { compareBidIds } from '../src/auction/bid-rows.ts';
+import { compareBidIds, placesOf } from '../src/auction/bid-rows.ts';
 import type { Auction, Book } from '../src/auction/book.ts';
 import type { BidId, ItemId } from '../src/auction/ids.ts';
 import type { BidChange, RowChange } from '../src/auction/row-change.ts';
@@ -46,7 +46,7 @@ export class CountedBids {
 
   /**
    * Cuts changes into runs to be translated one after the other, and sets counts right before a run that begins with the
-   * delete of a bid that is not in its item's count.
+   * bid that leaves its item (deleted, or moved by an update) and is not in its count.
    */
   *settle(changes: readonly RowChange[]): Generator<readonly RowChange[]> {
     if (this.#entries.size === 0) {
@@ -55,11 +55,11 @@ export class CountedBids {
     }
     let from = 0;
     for (const [at, change] of changes.entries()) {
-      if (change.table !== 'bids' || !this.#isUncountedDelete(change)) continue;
+      const itemId = change.table === 'bids' ? this.#uncountedLoss(change) : null;
+      if (itemId === null) continue;
       if (at > from) yield changes.slice(from, at);
       from = at;
-      const { itemId } = change.before;
-      const auction = itemId === undefined ? undefined : this.#book.get(itemId);
+      const auction = this.#book.get(itemId);
       if (auction !== undefined) auction.bidCount += 1;
     }
     yield changes.slice(from);
@@ -85,17 +85,29 @@ export class CountedBids {
     }
   }
 
-  /** Follows one bid row; true for a delete that is not to be taken off the count. */
-  #isUncountedDelete(change: BidChange): change is Extract<BidChange, { kind: 'delete' }> {
-    const itemId = change.kind === 'insert' ? change.after.itemId : change.before.itemId;
-    const entry = itemId === undefined ? undefined : this.#entries.get(itemId);
-    if (entry === undefined) return false;
-    if (change.kind === 'insert') {
-      entry.bidIds.add(change.bidId);
-      return false;
+  /** Follows one bid row; the item that loses it, where that is not to be taken off the item's count. */
+  #uncountedLoss(change: BidChange): ItemId | null {
+    const { bidId } = change;
+    switch (change.kind) {
+      case 'insert':
+        this.#entries.get(change.after.itemId)?.bidIds.add(bidId);
+        return null;
+      case 'update': {
+        const { from, to } = placesOf(change);
+        if (from === to) return null;
+        if (to !== undefined) this.#entries.get(to)?.bidIds.add(bidId);
+        return this.#uncountedIn(from, bidId);
+      }
+      case 'delete':
+        return this.#uncountedIn(change.before.itemId, bidId);
     }
-    if (entry.bidIds.delete(change.bidId)) return false;
+  }
+
+  #uncountedIn(itemId: ItemId | undefined, bidId: BidId): ItemId | null {
+    const entry = itemId === undefined ? undefined : this.#entries.get(itemId);
+    if (itemId === undefined || entry === undefined || entry.bidIds.delete(bidId)) return null;
     // Older than all that were read: most likely one of the many that were there and not read.
-    return entry.oldest === null || compareBidIds(change.bidId, entry.oldest) > 0;
+    const isOlder = entry.oldest !== null && compareBidIds(bidId, entry.oldest) <= 0;
+    return isOlder ? null : itemId;
   }
 }

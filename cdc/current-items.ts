@@ -9,6 +9,7 @@
 import type { AuctionView, BookView } from '../src/auction/book.ts';
 import type { ItemId } from '../src/auction/ids.ts';
 import type { RowChange } from '../src/auction/row-change.ts';
+import { itemsNamedBy } from '../src/auction/translate.ts';
 import { AppError } from '../src/errors.ts';
 import type { BinlogPosition } from './source-position.ts';
 import type { StreamProgress } from './stream-progress.ts';
@@ -43,9 +44,9 @@ export class CurrentItems {
   changing(changes: readonly RowChange[]): void {
     if (this.#reads.size === 0) return;
     for (const change of changes) {
-      const itemId = itemOf(change);
-      if (itemId === null) continue;
-      for (const read of this.#reads) if (read.has(itemId)) read.set(itemId, true);
+      for (const itemId of itemsNamedBy(change)) {
+        for (const read of this.#reads) if (read.has(itemId)) read.set(itemId, true);
+      }
     }
   }
 
@@ -110,17 +111,5 @@ export class CurrentItems {
         }
       });
     });
-  }
-}
-
-function itemOf(change: RowChange): ItemId | null {
-  switch (change.table) {
-    case 'items':
-      return change.itemId;
-    case 'bids':
-      return (change.kind === 'insert' ? change.after.itemId : change.before.itemId) ?? null;
-    case 'users':
-    case 'watchlist':
-      return null;
   }
 }

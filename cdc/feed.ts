@@ -308,14 +308,15 @@ class DatabaseFeed implements Feed {
     const { signal } = this.#stopping;
     const refill = window === null ? null : await prepareRefill(window, snapshot, { log, signal });
     const book = refill?.book ?? (await snapshot.finish());
+    const newestBid = snapshot.newestBid();
     snapshot.close();
     const names = this.#namesOver(rows);
     names.reset(rows);
     const known = this.#pipeline;
-    const pipeline = known ?? this.#makePipeline({ book, names, rows, publisher });
+    const pipeline = known ?? this.#makePipeline({ book, newestBid, names, rows, publisher });
     if (refill !== null) await runRefill(refill, { pipeline, names, log }, signal);
     // Nobody sees the book before it is back where the tables are.
-    known?.replaceBook(book, rows);
+    known?.replaceBook(book, rows, newestBid);
     this.#pipeline = pipeline;
     this.#continuity.opened(window);
     this.#mustReload = false;
@@ -325,7 +326,7 @@ class DatabaseFeed implements Feed {
     return pipeline;
   }
 
-  #makePipeline(options: Pick<PipelineOptions, 'book' | 'names' | 'rows' | 'publisher'>): Pipeline {
+  #makePipeline(options: Omit<PipelineOptions, 'pool' | 'changing'>): Pipeline {
     return new Pipeline(
       {
         ...options,

@@ -33,6 +33,8 @@ export interface PipelineOptions {
   readonly publisher: Publisher;
   readonly book: Book;
   readonly rows: RowReader;
+  /** Newest bid that the book was made with, where keys are integers: what the stream brings is newer. */
+  readonly newestBid?: BidId | null;
   /** Told of changes in the tick in which they are published, right before. */
   readonly changing?: (changes: readonly RowChange[]) => void;
 }
@@ -50,8 +52,8 @@ export class Pipeline {
   #book: Book;
   #rows: RowReader;
   #counted: CountedBids;
-  /** Newest bid key delivered, where keys are integers. */
-  #newestBid: BidId | null = null;
+  /** Newest bid key in the book or delivered since, where keys are integers. */
+  #newestBid: BidId | null;
   #isBusy = false;
   #isReplaying = false;
   #translateMs = 0;
@@ -61,6 +63,7 @@ export class Pipeline {
     this.#deps = deps;
     this.#book = options.book;
     this.#rows = options.rows;
+    this.#newestBid = options.newestBid ?? null;
     this.#counted = new CountedBids(options.book);
     this.#clock = new EndingClock({
       now: deps.databaseNow,
@@ -115,9 +118,10 @@ export class Pipeline {
   }
 
   /** Puts another book in the place of this one, between two transactions. */
-  replaceBook(book: Book, rows: RowReader): void {
+  replaceBook(book: Book, rows: RowReader, newestBid: BidId | null): void {
     this.#book = book;
     this.#rows = rows;
+    this.#newestBid = newestBid;
     this.#isBusy = false;
     this.#counted = new CountedBids(book);
     this.#clock.reset();
@@ -231,8 +235,7 @@ export class Pipeline {
   }
 
   #noteBid(bidId: BidId): void {
-    const { dataType } = this.#rows.mapping.bids.columns.bidId;
-    if (!dataType.endsWith('int')) return;
+    if (!this.#rows.hasOrderedBids) return;
     if (this.#newestBid === null || compareBidIds(bidId, this.#newestBid) > 0)
       this.#newestBid = bidId;
   }

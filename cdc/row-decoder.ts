@@ -46,7 +46,7 @@ export interface RawChange {
  * Decodes one row and appends what is kept of it to `into`.
  *
  * @returns how many places the row takes in its transaction: 1, or 2 for an update that changes the key, which becomes
- *   a delete and an insert. Dropped rows (updates of bids, updates that change no mapped column) take their places too.
+ *   a delete and an insert. Dropped rows (updates that change nothing the book is made of) take their places too.
  * @throws AppError ROW_UNDECODABLE naming the table and column
  */
 export function decodeRow(
@@ -110,16 +110,22 @@ function decodeBid(reader: Reader, change: RawChange, into: RowChange[]): number
 }
 
 /**
- * An update of a bid publishes nothing. One that changes the key does: so the servers write a REPLACE of a row that
- * stood in the way by another unique key, and that is a new bid.
+ * An update of a bid publishes nothing, but the book may hang on what it alters. One that changes the key does publish:
+ * so the servers write a REPLACE of a row that stood in the way by another unique key, and that is a new bid.
  */
 function decodeReplacedBid(reader: Reader, change: RawChange, into: RowChange[]): number {
   const { index, timestampMs, before, after } = change;
   const table = 'bids';
   const oldId = reader.key('bidId', [before]) as BidId;
   const bidId = reader.key('bidId', [after, before]) as BidId;
-  if (oldId === bidId) return 1;
   const old = reader.partOfBid(before);
+  if (oldId === bidId) {
+    const now = reader.partOfBid(after);
+    if (altersBid(old, now)) {
+      into.push({ table, kind: 'update', bidId, before: old, after: now, index, timestampMs });
+    }
+    return 1;
+  }
   into.push({ table, kind: 'delete', bidId: oldId, before: old, index, timestampMs });
   const whole = reader.wholeBid([after, before]);
   into.push({ table, kind: 'insert', bidId, after: whole, index: index + 1, timestampMs });
@@ -170,6 +176,13 @@ function decodeWatch(reader: Reader, change: RawChange, into: RowChange[]): numb
   }
   watch(after === null ? 'delete' : 'insert', [after ?? before], index);
   return 1;
+}
+
+/** False when item, bidder and amount are known to be what they were. */
+function altersBid(before: Partial<BidImage>, after: Partial<BidImage>): boolean {
+  return (['itemId', 'bidderId', 'amount'] as const).some(
+    (field) => after[field] !== undefined && after[field] !== before[field],
+  );
 }
 
 /** False only when every field of the after image is known to be what it was. */

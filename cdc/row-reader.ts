@@ -49,6 +49,11 @@ export class RowReader {
     };
   }
 
+  /** Bid keys are integers: a newer bid has a greater one. */
+  get hasOrderedBids(): boolean {
+    return isInteger(this.mapping.bids.columns.bidId);
+  }
+
   /** The table's full, quoted name. */
   tableName({ table }: { readonly table: string }): string {
     return `${quoted(this.mapping.database)}.${quoted(table)}`;

@@ -30,10 +30,20 @@ interface ItemFate {
   readonly isDeleted: boolean;
 }
 
+/** What of a bid the book follows. */
+type BidRow = Omit<BidImage, 'placedAtMs'>;
+
 /** What became of a bid. */
 interface BidFate {
-  /** The row that exists in the end; null when it was deleted. */
-  readonly row: BidImage | null;
+  /** What is known to have been written of it, over what it was; null when it was deleted. */
+  readonly written: Partial<BidRow> | null;
+}
+
+/** A bid before the changes, where the snapshot has it, and after them. */
+interface BidCourse {
+  readonly bidId: BidId;
+  readonly was: BidRow | null;
+  readonly is: BidRow | null;
 }
 
 export class SnapshotCatchUp {
@@ -65,9 +75,9 @@ export class SnapshotCatchUp {
   async reconcile(): Promise<void> {
     await this.#loadItems();
     this.#applyItems();
-    const seen = await this.#seenBids();
-    this.#countBids(seen);
-    if (!this.#rows.schema.leaderColumn) await this.#settleLeaders(seen);
+    const courses = coursesOf(this.#bids, await this.#seenBids());
+    this.#countBids(courses);
+    if (!this.#rows.schema.leaderColumn) await this.#settleLeaders(courses);
     this.#items.clear();
     this.#bids.clear();
   }
@@ -91,7 +101,19 @@ export class SnapshotCatchUp {
   }
 
   #noteBid(change: BidChange): void {
-    this.#bids.set(change.bidId, { row: change.kind === 'insert' ? change.after : null });
+    const { bidId } = change;
+    switch (change.kind) {
+      case 'insert':
+        this.#bids.set(bidId, { written: change.after });
+        return;
+      case 'update': {
+        const known = this.#bids.get(bidId)?.written ?? {};
+        this.#bids.set(bidId, { written: { ...known, ...change.before, ...change.after } });
+        return;
+      }
+      case 'delete':
+        this.#bids.set(bidId, { written: null });
+    }
   }
 
   /** Items that became active, or may have: as the snapshot saw them. */
@@ -114,27 +136,39 @@ export class SnapshotCatchUp {
     }
   }
 
-  /** Which of the noted bids the snapshot has, and to which item they belonged there. */
-  async #seenBids(): Promise<Map<BidId, ItemId>> {
+  /** The noted bids that the snapshot has, as they are there. */
+  async #seenBids(): Promise<Map<BidId, BidRow>> {
     const { bids } = this.#rows.mapping;
-    const bidId = quoted(bids.columns.bidId.name);
+    const { columns } = bids;
+    const bidId = quoted(columns.bidId.name);
+    const [itemId, bidderId, amount] = [columns.itemId, columns.bidderId, columns.amount].map(
+      (column) => quoted(column.name),
+    );
     const sql =
-      `SELECT ${bidId}, ${quoted(bids.columns.itemId.name)} FROM ${this.#rows.tableName(bids)}` +
-      ` WHERE ${bidId} IN (?)`;
-    const seen = new Map<BidId, ItemId>();
+      `SELECT ${bidId}, ${itemId ?? ''}, ${bidderId ?? ''}, ${amount ?? ''}` +
+      ` FROM ${this.#rows.tableName(bids)} WHERE ${bidId} IN (?)`;
+    const seen = new Map<BidId, BidRow>();
     const noted = [...this.#bids.keys()];
     for (let at = 0; at < noted.length; at += BATCH_MAX) {
       const rows = await this.#session.query(sql, [noted.slice(at, at + BATCH_MAX)]);
-      for (const row of rows) seen.set(this.#rows.bidId(row[0]), this.#rows.itemId(row[1]));
+      for (const row of rows) {
+        const money = this.#rows.money(columns.amount, row[3]);
+        if (money === null) continue;
+        seen.set(this.#rows.bidId(row[0]), {
+          itemId: this.#rows.itemId(row[1]),
+          bidderId: this.#rows.userId(row[2]),
+          amount: money,
+        });
+      }
     }
     return seen;
   }
 
-  #countBids(seen: ReadonlyMap<BidId, ItemId>): void {
-    for (const [bidId, fate] of this.#bids) {
-      const was = seen.get(bidId);
-      if (fate.row !== null && was === undefined) this.#count(fate.row.itemId, 1);
-      else if (fate.row === null && was !== undefined) this.#count(was, -1);
+  #countBids(courses: readonly BidCourse[]): void {
+    for (const { was, is } of courses) {
+      if (was?.itemId === is?.itemId) continue;
+      if (was !== null) this.#count(was.itemId, -1);
+      if (is !== null) this.#count(is.itemId, 1);
     }
   }
 
@@ -143,24 +177,23 @@ export class SnapshotCatchUp {
     if (auction !== undefined) auction.bidCount += by;
   }
 
-  async #settleLeaders(seen: ReadonlyMap<BidId, ItemId>): Promise<void> {
-    const deleted = new Map<ItemId, BidId[]>();
-    for (const [bidId, fate] of this.#bids) {
-      const itemId = fate.row === null ? seen.get(bidId) : undefined;
-      if (itemId === undefined) continue;
-      const list = deleted.get(itemId) ?? [];
+  async #settleLeaders(courses: readonly BidCourse[]): Promise<void> {
+    const gone = new Map<ItemId, BidId[]>();
+    for (const { bidId, was, is } of courses) {
+      if (was === null || (is !== null && isSameBid(was, is))) continue;
+      const list = gone.get(was.itemId) ?? [];
       list.push(bidId);
-      deleted.set(itemId, list);
+      gone.set(was.itemId, list);
     }
-    for (const [itemId, bidIds] of deleted) await this.#leaderWithout(itemId, bidIds);
-    for (const [bidId, { row }] of this.#bids) if (row !== null) this.#challenge(bidId, row);
+    for (const [itemId, bidIds] of gone) await this.#leaderWithout(itemId, bidIds);
+    for (const { bidId, is } of courses) if (is !== null) this.#challenge(bidId, is);
   }
 
-  /** The leader among the bids that the snapshot has, less those deleted since. */
-  async #leaderWithout(itemId: ItemId, deleted: readonly BidId[]): Promise<void> {
+  /** The leader among the bids that the snapshot has, less those deleted or altered since. */
+  async #leaderWithout(itemId: ItemId, gone: readonly BidId[]): Promise<void> {
     const auction = this.#book.get(itemId);
     const leading = auction?.leadingBidId ?? null;
-    if (auction === undefined || leading === null || !deleted.includes(leading)) return;
+    if (auction === undefined || leading === null || !gone.includes(leading)) return;
     const { bids } = this.#rows.mapping;
     const { columns } = bids;
     const bidId = quoted(columns.bidId.name);
@@ -169,7 +202,7 @@ export class SnapshotCatchUp {
       `SELECT ${quoted(columns.itemId.name)}, ${bidId}, ${quoted(columns.bidderId.name)}, ${amount}` +
         ` FROM ${this.#rows.tableName(bids)} WHERE ${quoted(columns.itemId.name)} = ?` +
         ` AND ${bidId} NOT IN (?) ORDER BY ${amount} DESC, ${bidId} LIMIT 1`,
-      [itemId, deleted],
+      [itemId, gone],
     );
     auction.leadingBidId = null;
     auction.leadingAmount = null;
@@ -177,7 +210,7 @@ export class SnapshotCatchUp {
     if (row !== undefined) setLeader(this.#rows, auction, row);
   }
 
-  #challenge(bidId: BidId, bid: BidImage): void {
+  #challenge(bidId: BidId, bid: BidRow): void {
     const auction = this.#book.get(bid.itemId);
     if (auction === undefined) return;
     const { leadingAmount, leadingBidId } = auction;
@@ -190,6 +223,29 @@ export class SnapshotCatchUp {
     auction.leadingAmount = bid.amount;
     auction.leaderId = bid.bidderId;
   }
+}
+
+/** What the changes made of each bid, whether the snapshot saw them or not. */
+function coursesOf(
+  fates: ReadonlyMap<BidId, BidFate>,
+  seen: ReadonlyMap<BidId, BidRow>,
+): BidCourse[] {
+  return [...fates].map(([bidId, { written }]) => {
+    const was = seen.get(bidId) ?? null;
+    return { bidId, was, is: written === null ? null : wholeBid({ ...was, ...written }) };
+  });
+}
+
+/** Null where not all of it is known: an update under row image MINIMAL of a bid that is deleted by then. */
+function wholeBid({ itemId, bidderId, amount }: Partial<BidRow>): BidRow | null {
+  if (itemId === undefined || bidderId === undefined || amount === undefined) return null;
+  return { itemId, bidderId, amount };
+}
+
+function isSameBid(a: BidRow, b: BidRow): boolean {
+  return (
+    a.itemId === b.itemId && a.bidderId === b.bidderId && compareMoney(a.amount, b.amount) === 0
+  );
 }
 
 function changeOf(itemId: ItemId, fate: ItemFate): ItemChange {

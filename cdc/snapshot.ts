@@ -45,6 +45,8 @@ export interface OpenSnapshot {
    * @throws AppError
    */
   finish(items?: ReadonlySet<ItemId>): Promise<Book>;
+  /** The newest bid that went into the book; null where keys are no integers, or there is none. After `finish`. */
+  newestBid(): BidId | null;
   /**
    * Who would lead each item if these bids had never been; empty where the schema has a leader column. After `finish`.
    *
@@ -91,6 +93,7 @@ export async function openSnapshot(
     const from = low ?? (await snapshotPosition(session));
     const until = low === null ? from.binlog : await binlogEnd(pool);
     const book = await loadBook(session, rows, deps);
+    let newest = await newestBid(session, rows);
     const catchUp = low === null ? null : new SnapshotCatchUp({ session, rows, book });
     return {
       from,
@@ -98,8 +101,11 @@ export async function openSnapshot(
       schema: rows.schema,
       holds: holdsUpTo(from, catchUp === null),
       observe: (changes) => {
-        catchUp?.observe(changes);
+        if (catchUp === null) return;
+        catchUp.observe(changes);
+        newest = newestOf(newest, changes, rows);
       },
+      newestBid: () => newest,
       finish: async (items = new Set()) => {
         const unknown = [...items].filter((itemId) => !book.has(itemId));
         const found = await readItemsSeenBy(session, rows, unknown);
@@ -118,6 +124,28 @@ export async function openSnapshot(
     session.close();
     throw error;
   }
+}
+
+/** The newest bid that a session sees; null where bid keys are no integers. */
+async function newestBid(session: DatabaseSession, rows: RowReader): Promise<BidId | null> {
+  const { bids } = rows.mapping;
+  if (!rows.hasOrderedBids) return null;
+  const key = quoted(bids.columns.bidId.name);
+  const [row] = await session.query(`SELECT MAX(${key}) FROM ${rows.tableName(bids)}`);
+  const value = row?.[0] ?? null;
+  return value === null ? null : rows.bidId(value);
+}
+
+function newestOf(
+  known: BidId | null,
+  changes: readonly RowChange[],
+  rows: RowReader,
+): BidId | null {
+  if (!rows.hasOrderedBids) return null;
+  return changes.reduce((newest, change) => {
+    if (change.table !== 'bids' || change.kind !== 'insert') return newest;
+    return newest === null || compareBidIds(change.bidId, newest) > 0 ? change.bidId : newest;
+  }, known);
 }
 
 /** Tells the transactions before a snapshot from those that it may not have. */

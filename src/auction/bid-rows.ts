@@ -9,13 +9,16 @@ import type { BidChange, BidImage } from './row-change.ts';
 import type { RowEvents } from './row-events.ts';
 
 /**
- * Applies one bid row. A deleted bid whose image does not name its item (row image MINIMAL) gives nothing: nobody can
- * be told of it.
+ * Applies one bid row. A deleted or altered bid whose images do not name its item (row image MINIMAL) does nothing: the
+ * comparison of the book with the tables finds what it did.
  */
 export function translateBidChange(book: Book, change: BidChange, out: RowEvents): void {
   switch (change.kind) {
     case 'insert':
       placeBid(book, change.bidId, change.after, out);
+      return;
+    case 'update':
+      alterBid(book, change);
       return;
     case 'delete': {
       const { itemId } = change.before;
@@ -24,6 +27,29 @@ export function translateBidChange(book: Book, change: BidChange, out: RowEvents
       }
     }
   }
+}
+
+/** Items whose bids a row changes, as far as its images name them: two where an update moves a bid. */
+export function itemsOfBid(change: BidChange): readonly ItemId[] {
+  switch (change.kind) {
+    case 'insert':
+      return [change.after.itemId];
+    case 'update': {
+      const { from, to } = placesOf(change);
+      if (from === undefined) return to === undefined ? [] : [to];
+      return to === undefined || to === from ? [from] : [from, to];
+    }
+    case 'delete':
+      return change.before.itemId === undefined ? [] : [change.before.itemId];
+  }
+}
+
+/** An altered bid's item before and after; undefined where the images do not say. */
+export function placesOf({ before, after }: BidUpdate): {
+  readonly from: ItemId | undefined;
+  readonly to: ItemId | undefined;
+} {
+  return { from: before.itemId, to: after.itemId ?? before.itemId };
 }
 
 /**
@@ -39,6 +65,8 @@ export function compareBidIds(a: BidId, b: BidId): number {
   }
   return a < b ? -1 : 1;
 }
+
+type BidUpdate = Extract<BidChange, { kind: 'update' }>;
 
 const DECIMAL = /^(?:0|[1-9]\d*)$/;
 
@@ -63,7 +91,7 @@ function placeBid(book: Book, bidId: BidId, bid: BidImage, out: RowEvents): void
   }
 }
 
-function leads(auction: Auction, bidId: BidId, bid: BidImage): boolean {
+function leads(auction: Auction, bidId: BidId, bid: Pick<BidImage, 'amount'>): boolean {
   const { leadingAmount, leadingBidId } = auction;
   if (leadingAmount === null || leadingBidId === null) {
     return true;
@@ -84,22 +112,12 @@ function takeLead(auction: Auction, bidId: BidId, bid: BidImage, out: RowEvents)
       yourBidAmount: leadingAmount,
     });
   }
-  auction.leaderId = bid.bidderId;
-  auction.leadingAmount = bid.amount;
-  auction.leadingBidId = bidId;
+  crown(auction, bidId, bid);
 }
 
 function retractBid(book: Book, itemId: ItemId, bidId: BidId, out: RowEvents): void {
   const auction = book.use(itemId) ?? unknownAuction(book, itemId);
-  takeCounted(auction, bidId);
-  auction.bidCount = Math.max(0, auction.bidCount - 1);
-  if (!book.schema.leaderColumn && auction.leadingBidId === bidId) {
-    // Who leads now only the table knows.
-    auction.leaderId = null;
-    auction.leadingAmount = null;
-    auction.leadingBidId = null;
-    book.markStale(itemId);
-  }
+  takeOff(book, auction, bidId);
   out.add({
     type: 'BidRetracted',
     eventId: out.nextId(),
@@ -107,6 +125,55 @@ function retractBid(book: Book, itemId: ItemId, bidId: BidId, out: RowEvents): v
     bidId,
     currentPrice: auction.currentPrice,
   });
+}
+
+/**
+ * An altered bid tells nobody anything, but counts and the leader must be what they are in the table. An item that is not
+ * in the book is left out of it: its entry is read when it is needed.
+ */
+function alterBid(book: Book, change: BidUpdate): void {
+  const { bidId, before, after } = change;
+  const { from, to } = placesOf(change);
+  if (to === undefined) return;
+  const isMoved = from !== to;
+  const left = from === undefined || !isMoved ? undefined : book.use(from);
+  if (left !== undefined) takeOff(book, left, bidId);
+  const auction = book.use(to);
+  if (auction === undefined) return;
+  if (isMoved && !takeCounted(auction, bidId)) auction.bidCount += 1;
+  if (book.schema.leaderColumn || book.needsReload.has(to)) return;
+  const { bidderId, amount } = { ...before, ...after };
+  const { leadingAmount } = auction;
+  if (bidderId === undefined || amount === undefined) {
+    // Row image MINIMAL: half a bid cannot be weighed.
+    dethrone(book, auction);
+  } else if (auction.leadingBidId !== bidId) {
+    if (leads(auction, bidId, { amount })) crown(auction, bidId, { bidderId, amount });
+  } else if (leadingAmount !== null && compareMoney(amount, leadingAmount) < 0) {
+    dethrone(book, auction);
+  } else {
+    crown(auction, bidId, { bidderId, amount });
+  }
+}
+
+function takeOff(book: Book, auction: Auction, bidId: BidId): void {
+  takeCounted(auction, bidId);
+  auction.bidCount = Math.max(0, auction.bidCount - 1);
+  if (!book.schema.leaderColumn && auction.leadingBidId === bidId) dethrone(book, auction);
+}
+
+/** Who leads now only the table knows. */
+function dethrone(book: Book, auction: Auction): void {
+  auction.leaderId = null;
+  auction.leadingAmount = null;
+  auction.leadingBidId = null;
+  book.markStale(auction.itemId);
+}
+
+function crown(auction: Auction, bidId: BidId, bid: Pick<BidImage, 'bidderId' | 'amount'>): void {
+  auction.leaderId = bid.bidderId;
+  auction.leadingAmount = bid.amount;
+  auction.leadingBidId = bidId;
 }
 
 /** Strikes a bid from those counted ahead of the stream; true if it was one of them. */

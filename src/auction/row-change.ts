@@ -53,9 +53,17 @@ export type ItemChange = ChangeBase & { readonly table: 'items'; readonly itemId
     | { readonly kind: 'delete'; readonly before: ItemImage }
   );
 
-/** Updates of bid rows publish nothing and are dropped by the decoder (but counted in `index`). */
+/**
+ * Updates of bid rows publish nothing. The decoder drops those that change neither item, bidder nor amount (but counts
+ * them in `index`); the others are kept for what they do to the book.
+ */
 export type BidChange = ChangeBase & { readonly table: 'bids'; readonly bidId: BidId } & (
     | { readonly kind: 'insert'; readonly after: BidImage }
+    | {
+        readonly kind: 'update';
+        readonly before: Partial<BidImage>;
+        readonly after: Partial<BidImage>;
+      }
     | { readonly kind: 'delete'; readonly before: Partial<BidImage> }
   );
 

@@ -6,7 +6,7 @@
  * portal writes a bid in two autocommits or in one transaction (but for the ids), nor whether a huge transaction is
  * translated whole or in slices.
  */
-import { translateBidChange } from './bid-rows.ts';
+import { itemsOfBid, translateBidChange } from './bid-rows.ts';
 import type { Book } from './book.ts';
 import type { DomainEvent } from './domain-event.ts';
 import type { ItemId } from './ids.ts';
@@ -47,14 +47,15 @@ export function missingItems(book: Book, changes: readonly RowChange[]): ItemId[
   const missing = new Set<ItemId>();
   const settled = new Set<ItemId>();
   for (const change of changes) {
-    const itemId = itemNamedBy(change);
-    if (itemId === undefined || settled.has(itemId) || missing.has(itemId)) {
-      continue;
-    }
-    if (change.table === 'items' && settles(book, change)) {
-      settled.add(itemId);
-    } else if (book.needsReload.has(itemId) || (!book.has(itemId) && needsEntry(change))) {
-      missing.add(itemId);
+    for (const itemId of itemsNamedBy(change)) {
+      if (settled.has(itemId) || missing.has(itemId)) {
+        continue;
+      }
+      if (change.table === 'items' && settles(book, change)) {
+        settled.add(itemId);
+      } else if (book.needsReload.has(itemId) || (!book.has(itemId) && needsEntry(change))) {
+        missing.add(itemId);
+      }
     }
   }
   return [...missing];
@@ -79,15 +80,16 @@ function translateChange(book: Book, change: RowChange, out: RowEvents): void {
   }
 }
 
-function itemNamedBy(change: RowChange): ItemId | undefined {
+/** Items whose entries a change touches, as far as its images name them. */
+export function itemsNamedBy(change: RowChange): readonly ItemId[] {
   switch (change.table) {
     case 'items':
-      return change.itemId;
+      return [change.itemId];
     case 'bids':
-      return change.kind === 'insert' ? change.after.itemId : change.before.itemId;
+      return itemsOfBid(change);
     case 'users':
     case 'watchlist':
-      return undefined;
+      return [];
   }
 }
 
@@ -104,9 +106,8 @@ function settles(book: Book, change: Extract<RowChange, { table: 'items' }>): bo
 }
 
 function needsEntry(change: RowChange): boolean {
-  return !(
-    change.table === 'items' &&
-    change.kind === 'update' &&
-    isAside(change.before, change.after)
-  );
+  if (change.kind !== 'update') return true;
+  // An altered bid is of no consequence where there is no entry.
+  if (change.table === 'bids') return false;
+  return !(change.table === 'items' && isAside(change.before, change.after));
 }

@@ -5,10 +5,12 @@
  * is too high), so the book goes back first and then forward again. Not everything can be taken back: an image may be
  * partial, and a deleted row takes with it what only the tables knew. `undoableFrom` says how far back the way is open.
  */
+import { itemsOfBid, placesOf } from './bid-rows.ts';
 import { blankAuction, type Auction, type Book, type BookSchema } from './book.ts';
 import type { BidId, ItemId, Money, UserId } from './ids.ts';
 import { applyImage, definesItem } from './item-rows.ts';
 import type { BidChange, ItemChange, RowChange, UserChange } from './row-change.ts';
+import { itemsNamedBy } from './translate.ts';
 
 /** The changes of one transaction, in order. */
 export type Changes = readonly RowChange[];
@@ -21,6 +23,8 @@ export type UndoStop =
   | 'deleted item'
   /** A bid is deleted where the leader follows from the bids: who led then only the table knew. */
   | 'deleted bid'
+  /** A bid is altered where the leader follows from the bids: who leads then only the table knows. */
+  | 'altered bid'
   /** A user is deleted later on, and with him the name that the event showed. */
   | 'deleted user'
   /** The tables do not have the item. */
@@ -89,8 +93,7 @@ export function undo(
 export function itemsOf(transactions: readonly Changes[]): Set<ItemId> {
   const items = new Set<ItemId>();
   for (const change of transactions.flat()) {
-    const itemId = itemOf(change);
-    if (itemId !== undefined) items.add(itemId);
+    for (const itemId of itemsNamedBy(change)) items.add(itemId);
   }
   return items;
 }
@@ -176,11 +179,13 @@ class LaterFacts {
   }
 
   #bid(change: BidChange): UndoStop | null {
-    if (change.kind === 'delete' && !this.#schema.leaderColumn) return 'deleted bid';
-    const itemId = itemOf(change);
-    if (itemId === undefined) return 'partial image';
-    if (this.#deletedItems.has(itemId)) return 'deleted item';
-    if (!this.#isKnown(itemId)) return 'unknown item';
+    if (!this.#schema.leaderColumn && change.kind !== 'insert') {
+      return change.kind === 'delete' ? 'deleted bid' : 'altered bid';
+    }
+    const items = countedItems(change);
+    if (items === null) return 'partial image';
+    if (items.some((itemId) => this.#deletedItems.has(itemId))) return 'deleted item';
+    if (!items.every((itemId) => this.#isKnown(itemId))) return 'unknown item';
     const isNameless = change.kind === 'insert' && this.#deletedUsers.has(change.after.bidderId);
     return isNameless ? 'deleted user' : null;
   }
@@ -228,9 +233,26 @@ function undoItem(book: Book, change: ItemChange): void {
 }
 
 function undoBid(book: Book, change: BidChange): void {
-  const itemId = itemOf(change);
-  if (itemId === undefined) throw new Error('undo: a bid without its item');
-  entryOf(book, itemId).bidCount += change.kind === 'insert' ? -1 : 1;
+  const [first, second] = countedItems(change) ?? [];
+  if (change.kind === 'update') {
+    if (first === undefined || second === undefined) return;
+    entryOf(book, first).bidCount += 1;
+    entryOf(book, second).bidCount -= 1;
+    return;
+  }
+  if (first === undefined) throw new Error('undo: a bid without its item');
+  entryOf(book, first).bidCount += change.kind === 'insert' ? -1 : 1;
+}
+
+/** Items whose counts a bid row changes; an update: from, to, or none. Null where its images do not say. */
+function countedItems(change: BidChange): readonly ItemId[] | null {
+  if (change.kind === 'update') {
+    const { from, to } = placesOf(change);
+    if (to === from) return [];
+    return from === undefined || to === undefined ? null : [from, to];
+  }
+  const items = itemsOfBid(change);
+  return items.length === 0 ? null : items;
 }
 
 function entryOf(book: Book, itemId: ItemId): Auction {
@@ -243,16 +265,4 @@ function setLeader(auction: Auction, leader: LeadingBid | null): void {
   auction.leaderId = leader?.bidderId ?? null;
   auction.leadingAmount = leader?.amount ?? null;
   auction.leadingBidId = leader?.bidId ?? null;
-}
-
-function itemOf(change: RowChange): ItemId | undefined {
-  switch (change.table) {
-    case 'items':
-      return change.itemId;
-    case 'bids':
-      return change.kind === 'insert' ? change.after.itemId : change.before.itemId;
-    case 'users':
-    case 'watchlist':
-      return undefined;
-  }
 }

@@ -5,7 +5,13 @@ import { Book, blankAuction, type Auction, type BookSchema } from '../../src/auc
 import type { DomainEvent } from '../../src/auction/domain-event.ts';
 import { bidIdOf, itemIdOf, userIdOf, type Money } from '../../src/auction/ids.ts';
 import { parseMoney } from '../../src/auction/money.ts';
-import type { ItemImage, RowChange, Transaction, UserImage } from '../../src/auction/row-change.ts';
+import type {
+  BidImage,
+  ItemImage,
+  RowChange,
+  Transaction,
+  UserImage,
+} from '../../src/auction/row-change.ts';
 
 /** The four combinations of columns portals are met with, the leader column aside. */
 export const LEADER_SCHEMA: BookSchema = {
@@ -59,6 +65,14 @@ export function bidInsert(id: number, item: number, bidder: number, amount: stri
 export function bidDelete(id: number, item: number): RowChange {
   const before = { itemId: itemIdOf(item) };
   return { ...at, table: 'bids', kind: 'delete', bidId: bidIdOf(id), before };
+}
+
+export function bidUpdate(
+  id: number,
+  before: Partial<BidImage>,
+  after: Partial<BidImage>,
+): RowChange {
+  return { ...at, table: 'bids', kind: 'update', bidId: bidIdOf(id), before, after };
 }
 
 export function itemUpdate(item: number, before: ItemImage, after: ItemImage): RowChange {

@@ -6,7 +6,12 @@ import fc from 'fast-check';
 import { blankAuction, type Auction, type BookSchema } from '../../src/auction/book.ts';
 import { bidIdOf, itemIdOf, userIdOf, type UserId } from '../../src/auction/ids.ts';
 import { compareMoney } from '../../src/auction/money.ts';
-import type { AuctionStatus, ItemImage, RowChange } from '../../src/auction/row-change.ts';
+import type {
+  AuctionStatus,
+  BidImage,
+  ItemImage,
+  RowChange,
+} from '../../src/auction/row-change.ts';
 import { money } from './builders.ts';
 
 export type PortalWrite =
@@ -27,7 +32,16 @@ export type PortalWrite =
   | { readonly write: 'verdict'; readonly item: number; readonly reserveMet: boolean }
   | { readonly write: 'create'; readonly item: number }
   | { readonly write: 'drop'; readonly item: number }
-  | { readonly write: 'retract'; readonly nth: number };
+  | { readonly write: 'retract'; readonly nth: number }
+  | {
+      readonly write: 'alter';
+      readonly nth: number;
+      readonly to: {
+        readonly item?: number | undefined;
+        readonly bidder?: number | undefined;
+        readonly cents?: number | undefined;
+      };
+    };
 
 export const ITEMS = 4;
 const item = fc.nat(ITEMS - 1);
@@ -62,6 +76,14 @@ export const portalWrites: fc.Arbitrary<PortalWrite[]> = fc.array(
     { weight: 1, arbitrary: fc.record({ write: fc.constant('create'), item }) },
     { weight: 1, arbitrary: fc.record({ write: fc.constant('drop'), item }) },
     { weight: 2, arbitrary: fc.record({ write: fc.constant('retract'), nth: fc.nat(30) }) },
+    {
+      weight: 3,
+      arbitrary: fc.record({
+        write: fc.constant('alter'),
+        nth: fc.nat(30),
+        to: fc.record({ item, bidder, cents }, { requiredKeys: [] }),
+      }),
+    },
   ),
   { maxLength: 60 },
 );
@@ -138,12 +160,7 @@ export class PortalModel {
           return null;
         }
         this.#bids.push(bid);
-        const after = {
-          itemId: itemIdOf(bid.item),
-          bidderId: bid.bidder,
-          amount: amountOf(bid),
-          placedAtMs: null,
-        };
+        const after = imageOf(bid);
         return { ...row, table: 'bids', kind: 'insert', bidId: bidIdOf(bid.id), after };
       }
       case 'retract': {
@@ -154,6 +171,22 @@ export class PortalModel {
         this.#bids = this.#bids.filter(({ id }) => id !== bid.id);
         const before = { itemId: itemIdOf(bid.item) };
         return { ...row, table: 'bids', kind: 'delete', bidId: bidIdOf(bid.id), before };
+      }
+      case 'alter': {
+        const bid = this.#bids[write.nth];
+        const { item: itemId = bid?.item, bidder: bidderId, cents: amount } = write.to;
+        if (bid === undefined || itemId === undefined || !this.#items.has(itemId)) {
+          return null;
+        }
+        const altered = {
+          id: bid.id,
+          item: itemId,
+          bidder: bidderId === undefined ? bid.bidder : userIdOf(bidderId),
+          cents: amount ?? bid.cents,
+        };
+        this.#bids = this.#bids.map((known) => (known.id === bid.id ? altered : known));
+        const [before, after] = [imageOf(bid), imageOf(altered)];
+        return { ...row, table: 'bids', kind: 'update', bidId: bidIdOf(bid.id), before, after };
       }
       case 'create': {
         if (this.#items.has(write.item)) {
@@ -233,6 +266,11 @@ function newRow(): ItemRow {
     reservePrice: money('0.20'),
     reserveMet: false,
   };
+}
+
+function imageOf(bid: BidRow): BidImage {
+  const { item: itemId, bidder: bidderId } = bid;
+  return { itemId: itemIdOf(itemId), bidderId, amount: amountOf(bid), placedAtMs: null };
 }
 
 function amountOf(bid: BidRow): ReturnType<typeof money> {

@@ -6,6 +6,7 @@ import { missingItems, translate } from '../../src/auction/translate.ts';
 import {
   bidDelete,
   bidInsert,
+  bidUpdate,
   BIDS_ONLY_SCHEMA,
   bookWith,
   itemDelete,
@@ -197,6 +198,75 @@ describe('bid delete', () => {
     };
     expect(translate(book, transactionOf('0-1-5', change))).toEqual([]);
     expect(missingItems(book, [change])).toEqual([]);
+  });
+});
+
+describe('bid update', () => {
+  const A20 = { itemId: itemIdOf(1), bidderId: ALICE, amount: money('20.00') };
+  const B30 = { itemId: itemIdOf(1), bidderId: BOB, amount: money('30.00') };
+  const two = { bidCount: 2, leaderId: BOB, leadingAmount: B30.amount, leadingBidId: bidIdOf(8) };
+
+  test('publishes nothing; a bid that moves is counted where it went', () => {
+    const book = bookWith(
+      LEADER_SCHEMA,
+      { bidCount: 2 },
+      { itemId: itemIdOf(2), bidCount: 5, countedBids: new Set([bidIdOf(9)]) },
+    );
+    const moved = { ...A20, itemId: itemIdOf(2) };
+    expect(translate(book, transactionOf('0-1-5', bidUpdate(7, A20, moved)))).toEqual([]);
+    expect([1, 2].map((id) => book.get(itemIdOf(id))?.bidCount)).toEqual([1, 6]);
+    // One that the tables had counted already when the entry was read.
+    expect(translate(book, transactionOf('0-1-6', bidUpdate(9, A20, moved)))).toEqual([]);
+    expect([1, 2].map((id) => book.get(itemIdOf(id))?.bidCount)).toEqual([0, 6]);
+    expect(book.needsReload.size).toBe(0);
+  });
+
+  test('a leading bid that is lowered or moved away: who leads must be read', () => {
+    for (const after of [
+      { ...B30, amount: money('15.00') },
+      { ...B30, itemId: itemIdOf(2) },
+    ]) {
+      const book = bookWith(BIDS_ONLY_SCHEMA, two);
+      const change = bidUpdate(8, B30, after);
+      expect(translate(book, transactionOf('0-1-5', change))).toEqual([]);
+      expect(book.get(itemIdOf(1))).toMatchObject({ leaderId: null, leadingBidId: null });
+      expect([...book.needsReload]).toEqual(['1']);
+      expect(missingItems(book, [change])).toEqual(['1']);
+    }
+  });
+
+  test('a bid that is raised above the leader leads, and the next one outbids it', () => {
+    const book = bookWith(BIDS_ONLY_SCHEMA, two);
+    const raised = { ...A20, amount: money('40.00') };
+    expect(translate(book, transactionOf('0-1-5', bidUpdate(7, A20, raised)))).toEqual([]);
+    const events = translate(book, transactionOf('0-1-6', bidInsert(9, 1, 5, '41.00')));
+    expect(events[1]).toMatchObject({ userId: '3', newBidAmount: '41.00', yourBidAmount: '40.00' });
+  });
+
+  test('a leading bid that changes hands is led by the other', () => {
+    const book = bookWith(BIDS_ONLY_SCHEMA, two);
+    translate(book, transactionOf('0-1-5', bidUpdate(8, B30, { ...B30, bidderId: ALICE })));
+    expect(book.get(itemIdOf(1))).toMatchObject({ leaderId: '3', leadingAmount: '30.00' });
+    expect(book.needsReload.size).toBe(0);
+  });
+
+  test('half a bid that moves (row image MINIMAL) cannot be weighed: the item is read', () => {
+    const book = bookWith(BIDS_ONLY_SCHEMA, two);
+    translate(book, transactionOf('0-1-5', bidUpdate(7, {}, { itemId: itemIdOf(1) })));
+    expect(book.get(itemIdOf(1))?.bidCount).toBe(3);
+    expect([...book.needsReload]).toEqual(['1']);
+  });
+
+  test('images that do not name the item, and items not in the book, change nothing', () => {
+    const book = bookWith(BIDS_ONLY_SCHEMA, two);
+    const changes = [
+      bidUpdate(7, {}, { amount: money('50.00') }),
+      bidUpdate(7, { ...A20, itemId: itemIdOf(5) }, { ...A20, itemId: itemIdOf(6) }),
+    ];
+    expect(missingItems(book, changes)).toEqual([]);
+    expect(translate(book, transactionOf('0-1-5', ...changes))).toEqual([]);
+    expect(book.size).toBe(1);
+    expect(book.get(itemIdOf(1))).toMatchObject(two);
   });
 });
 

@@ -14,6 +14,7 @@ import type { LeadingBid } from '../../src/auction/undo.ts';
 import {
   bidDelete,
   bidInsert,
+  bidUpdate,
   BIDS_ONLY_SCHEMA,
   bookWith,
   itemDelete,
@@ -170,6 +171,34 @@ describe('the way back', () => {
       [[bidDelete(1, 1)], [bidInsert(2, 1, 3, '12.00')]],
       1,
       'deleted bid',
+    ],
+    [
+      'goes past a moved bid',
+      LEADER_SCHEMA,
+      [[bidUpdate(1, { itemId: itemIdOf(1) }, { itemId: itemIdOf(2) })]],
+      0,
+      null,
+    ],
+    [
+      'ends at a moved bid of which the image does not say where it was',
+      LEADER_SCHEMA,
+      [[bidUpdate(1, {}, { itemId: itemIdOf(2) })], [bidInsert(2, 1, 3, '12.00')]],
+      1,
+      'partial image',
+    ],
+    [
+      'ends at a bid that moved away from an item that is deleted later',
+      LEADER_SCHEMA,
+      [[bidUpdate(1, { itemId: itemIdOf(1) }, { itemId: itemIdOf(2) })], [itemDelete(1, whole)]],
+      1,
+      'deleted item',
+    ],
+    [
+      'ends at an altered bid where the leader follows from the bids',
+      BIDS_ONLY_SCHEMA,
+      [[bidUpdate(1, {}, { amount: money('9.00') })], [bidInsert(2, 1, 3, '12.00')]],
+      1,
+      'altered bid',
     ],
     [
       'ends at a bid of a user who is deleted later',

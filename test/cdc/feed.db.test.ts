@@ -165,6 +165,51 @@ describe.each(FLAVOURS)('%s', (flavour) => {
     for (const [name, events] of stories) expect({ name, events }).toEqual({ name, events: first });
   });
 
+  test('a leading bid that is lowered: the next bid outbids whoever leads then', async () => {
+    const lab = await createLab('B-bare');
+    const { portal } = lab;
+    const sellerId = await portal.addUser({ name: 'Sue', role: 'seller' });
+    const ann = await portal.addUser({ name: 'Ann' });
+    const bob = await portal.addUser({ name: 'Bob' });
+    const cid = await portal.addUser({ name: 'Cid' });
+    const endTime = Date.now() + HOUR_MS;
+    const item = { title: 'one', startingPrice: '10.00', endTime, sellerId };
+    const one = await portal.addItem(item);
+    const two = await portal.addItem({ ...item, title: 'two' });
+    const style = 'autocommit';
+    await portal.placeBid({ itemId: one, userId: ann, amount: '20.00', style });
+    await portal.placeBid({ itemId: one, userId: bob, amount: '30.00', style });
+    // The feed has seen no bid of its own yet: what the tables have by then must not pass for delivered.
+    const run = lab.run();
+    await run.started;
+    await lab.execute('UPDATE bids SET amount = 15 WHERE amount = 30');
+    await lab.execute("UPDATE items SET current_price = 20 WHERE title = 'one'");
+    await portal.placeBid({ itemId: one, userId: cid, amount: '25.00', style });
+    const events = await run.untilEvents(2);
+    expect(events.map(essence)).toEqual([
+      expect.objectContaining({ type: 'BidPlaced', amount: '25.00', bidCount: 3 }),
+      {
+        type: 'LeaderOutbid',
+        itemId: String(one),
+        userId: String(ann),
+        newBidAmount: '25.00',
+        yourBidAmount: '20.00',
+      },
+    ]);
+    await lab.pool.query('UPDATE bids SET item_id = ? WHERE amount = 25', [two]);
+    await portal.placeBid({ itemId: two, userId: bob, amount: '26.00', style });
+    const later = (await run.untilEvents(4)).slice(2);
+    expect(later.map(essence)).toEqual([
+      expect.objectContaining({ type: 'BidPlaced', itemId: String(two), bidCount: 2 }),
+      expect.objectContaining({
+        type: 'LeaderOutbid',
+        userId: String(cid),
+        yourBidAmount: '25.00',
+      }),
+    ]);
+    expect(bookOf(run.feed)).toEqual(await lab.truth());
+  });
+
   test('names follow renames in the order of the stream', async () => {
     const lab = await createLab('A');
     const seller = await lab.portal.addUser({ name: 'Sue' });

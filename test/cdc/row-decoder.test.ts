@@ -118,11 +118,25 @@ describe('rows', () => {
     );
   });
 
-  test('bids: updates are dropped, a replaced row is a new bid, a delete may know only the key', () => {
-    expect(decode('bids', { before: BID, after: { ...BID, amount: '2.00' } })).toEqual({
-      changes: [],
-      places: 1,
-    });
+  test('bids: an update is kept when it changes item, bidder or amount, or may have', () => {
+    const before = BID;
+    for (const [column, value] of Object.entries({ item_id: 2, user_id: 3, amount: '2.00' })) {
+      expect(decode('bids', { before, after: { ...BID, [column]: value } })).toMatchObject({
+        changes: [{ kind: 'update', bidId: '9', index: 5, before: { itemId: '1' } }],
+        places: 1,
+      });
+    }
+    const moved = '2026-01-01 00:00:01';
+    for (const after of [BID, { ...BID, created_at: moved }]) {
+      expect(decode('bids', { before, after })).toEqual({ changes: [], places: 1 });
+    }
+    expect(decode('bids', { before: { id: 9 }, after: { amount: '2.00' } }).changes).toMatchObject([
+      { kind: 'update', before: {}, after: { amount: '2.00' } },
+    ]);
+    expect(decode('bids', { before: { id: 9 }, after: { created_at: moved } }).changes).toEqual([]);
+  });
+
+  test('bids: a replaced row is a new bid, a delete may know only the key', () => {
     expect(
       decode('bids', { before: BID, after: { ...BID, id: 10, amount: '2.00' } }),
     ).toMatchObject({
