@@ -11,6 +11,8 @@ import type { ColumnDefinition, MappedTable, TableMapping } from './table-mappin
 /** One row of INFORMATION_SCHEMA.COLUMNS, in order of table and ordinal. */
 export interface SchemaColumn extends ColumnDefinition {
   readonly table: string;
+  /** Its table is a view: the binlog never names it, so it can be mapped to nothing. */
+  readonly isView?: boolean;
 }
 
 export type MappingResult =
@@ -157,10 +159,15 @@ class Search {
   statusColumn: PlacedColumn | null = null;
   readonly #database: string;
   readonly #tables = new Map<string, ColumnDefinition[]>();
+  readonly #views = new Set<string>();
 
   constructor(database: string, columns: readonly SchemaColumn[]) {
     this.#database = database;
-    for (const { table, ...column } of columns) {
+    for (const { table, isView, ...column } of columns) {
+      if (isView === true) {
+        this.#views.add(table.toLowerCase());
+        continue;
+      }
       const known = this.#tables.get(table);
       if (known === undefined) this.#tables.set(table, [column]);
       else known.push(column);
@@ -176,6 +183,10 @@ class Search {
     const name = override?.table ?? area;
     const table = this.#table(name);
     if (table !== null) return this.#columns(area, table, override, roles);
+    if (this.#isView(name)) {
+      this.#nameView(area, name);
+      return null;
+    }
     const known = [...this.#tables.keys()].slice(0, 20).join(', ');
     this.problems.push({
       what: `Database ${this.#database} shows no table "${name}"; it shows: ${known === '' ? 'none' : known}.`,
@@ -195,7 +206,21 @@ class Search {
     if (override === null) return null;
     if (override?.table !== undefined) return this.required(area, override, roles);
     const table = this.#table(area);
+    if (table === null && this.#isView(area)) this.#nameView(area, area);
     return table === null ? null : this.#columns(area, table, override, roles);
+  }
+
+  #isView(name: string): boolean {
+    return this.#views.has(name.toLowerCase());
+  }
+
+  #nameView(area: Area, name: string): void {
+    const none =
+      area === 'users' || area === 'watchlist' ? `, or "${area}": null to do without` : '';
+    this.problems.push({
+      what: `"${name}" in database ${this.#database} is a view; the binlog shows the changes of tables only.`,
+      fix: `Name the table behind it in the mapping file: {"${area}": {"table": "…"}}${none}.`,
+    });
   }
 
   #table(name: string): { name: string; definition: ColumnDefinition[] } | null {

@@ -120,6 +120,7 @@ async function checkMapping(
   checks.push(...unread);
   if (result.ok) {
     checks.push({ id: 'mapping', level: 'ok', what: `tables mapped: ${names.join(', ')}` });
+    if (result.mapping.users === null) checks.push(NO_USERS);
     return result.mapping;
   }
   // A table that may not be read looks as if it were missing: naming the grant is enough then.
@@ -128,6 +129,13 @@ async function checkMapping(
     checks.push({ id: 'mapping', level: 'problem', ...problem });
   return null;
 }
+
+const NO_USERS: Check = {
+  id: 'users',
+  level: 'warning',
+  what: 'No users table is mapped: names stay null, and nobody can be closed for a suspension.',
+  fix: 'Name it in the mapping file: {"users": {"table": "…"}}; or, if it is there, let our account read it (GRANT SELECT).',
+};
 
 async function checkServerId(
   options: PreflightOptions,

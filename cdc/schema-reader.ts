@@ -4,7 +4,7 @@
 import type { Queryable } from './database-pool.ts';
 import type { SchemaColumn } from './detect-mapping.ts';
 
-/** Every column that the account may see, by table and place. @throws AppError */
+/** Every column that the account may see, by table and place; those of views are marked. @throws AppError */
 export async function readSchema(database: Queryable, name: string): Promise<SchemaColumn[]> {
   const rows = await database.query(
     'SELECT TABLE_NAME, COLUMN_NAME, DATA_TYPE, COLUMN_TYPE, ORDINAL_POSITION, IS_NULLABLE, COLUMN_KEY,' +
@@ -12,6 +12,11 @@ export async function readSchema(database: Queryable, name: string): Promise<Sch
       ' FROM INFORMATION_SCHEMA.COLUMNS WHERE TABLE_SCHEMA = ? ORDER BY TABLE_NAME, ORDINAL_POSITION',
     [name],
   );
+  const views = await database.query(
+    "SELECT TABLE_NAME FROM INFORMATION_SCHEMA.TABLES WHERE TABLE_SCHEMA = ? AND TABLE_TYPE LIKE '%VIEW'",
+    [name],
+  );
+  const viewNames = new Set(views.map(([view]) => view ?? ''));
   return rows.map(
     ([table, column, dataType, columnType, ordinal, isNullable, key, characterSet]) => ({
       table: table ?? '',
@@ -22,6 +27,7 @@ export async function readSchema(database: Queryable, name: string): Promise<Sch
       isNullable: isNullable === 'YES',
       isPrimaryKey: key === 'PRI',
       characterSet: characterSet ?? null,
+      ...(viewNames.has(table ?? '') ? { isView: true } : {}),
     }),
   );
 }

@@ -298,3 +298,13 @@ describe('the mapping file', () => {
     expect(parsed.ok ? [] : parsed.problems).toHaveLength(2);
   });
 });
+
+test.each(['items', 'users'])('%s that is a view is named as one, and never mapped', (view) => {
+  const columns = columnsOf(A).map((column) =>
+    column.table === view ? { ...column, isView: true } : column,
+  );
+  const result = detectMapping({ database: 'portal', columns, override: null });
+  expect(problemsOf(result)).toEqual([
+    expect.stringMatching(new RegExp(`"${view}" in database portal is a view`)),
+  ]);
+});

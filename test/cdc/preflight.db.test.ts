@@ -96,6 +96,24 @@ describe.each(FLAVOURS)('%s', (flavour) => {
       expect(found[0]).toContain(`'${account.user}'`);
     });
 
+    test('a users table that is missing is warned of; one that is a view is a problem', async () => {
+      await admin.query('RENAME TABLE users TO people');
+      try {
+        const without = await check(server, account);
+        expect(problems(without)).toEqual([]);
+        expect(linesOf(without.checks, 'warning')).toEqual([
+          expect.stringContaining('No users table is mapped'),
+        ]);
+        await admin.query('CREATE VIEW users AS SELECT * FROM people');
+        expect(problems(await check(server, account))).toEqual([
+          expect.stringContaining('"users" in database portal is a view'),
+        ]);
+        await admin.query('DROP VIEW users');
+      } finally {
+        await admin.query('RENAME TABLE people TO users');
+      }
+    });
+
     test('a table, and some columns of a table, that may not be read are named', async () => {
       const partly = { user: 'partly', password: 'partly-secret' };
       await admin.query(`CREATE USER 'partly'@'%' IDENTIFIED BY 'partly-secret'`);
