@@ -14,8 +14,14 @@ test('every line of the promises is proven by tests that exist', () => {
     let source = '';
     for (const [, file, title] of proofs.matchAll(/`(test\/[^`]+)`|"([^"]+)"/g)) {
       if (file !== undefined) source = readFileSync(file, 'utf8');
-      else if (title !== undefined && !source.includes(title)) missing.push(title);
+      else if (title !== undefined && !titles(source).includes(title)) missing.push(title);
     }
   }
   expect(missing).toEqual([]);
 });
+
+/** Titles of a file's tests and suites, a line each: a first argument in quotes, before a function. */
+function titles(source: string): string {
+  const found = source.matchAll(/\(\s*(['"`])(.+?)(?<!\\)\1,\s*(?:async )?\(/g);
+  return [...found].map(([, , title]) => title).join('\n');
+}
