@@ -15,14 +15,14 @@ const WRITE_EVERY_MS = 200;
 const COMPLAIN_EVERY_MS = 60_000;
 
 /**
- * Whether a checkpoint can be kept at this path. Makes the directory where there is none.
+ * Whether a checkpoint can be kept at this path. Makes the directory where there is none in its parent.
  *
  * @returns null when it can, else the system's reason (`EACCES`, `EROFS`, `ENOTDIR`, …)
  */
 export function checkpointPathFault(path: string): string | null {
   const probe = temporary(path);
   try {
-    mkdirSync(dirname(path), { recursive: true, mode: 0o750 });
+    makeDirectory(dirname(path));
     closeSync(openSync(probe, 'a', 0o640));
     rmSync(probe);
     return null;
@@ -124,6 +124,15 @@ export class CheckpointFile {
     }
     const text = `the checkpoint is not used: ${why}; ${where}`;
     this.#log.error({ file: this.#path, text }, 'checkpoint unusable');
+  }
+}
+
+/** The last part of the path only: Node's recursive form never returns on file systems such as /proc. */
+function makeDirectory(path: string): void {
+  try {
+    mkdirSync(path, { mode: 0o750 });
+  } catch (error) {
+    if (codeOf(error) !== 'EEXIST') throw error;
   }
 }
 

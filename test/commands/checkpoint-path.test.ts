@@ -51,7 +51,7 @@ test('a place that cannot be written to is a fault of the option that named it',
   writeFileSync(join(directory, 'file'), '');
   expect(pathOf({ stateDir: 'file' })).toMatchObject({
     ok: false,
-    problem: { name: 'STATE_DIR', problem: expect.stringContaining('(EEXIST)') as string },
+    problem: { name: 'STATE_DIR', problem: expect.stringContaining('(ENOTDIR)') as string },
   });
   expect(pathOf({ checkpointFile: 'file/c.json' })).toMatchObject({
     ok: false,
