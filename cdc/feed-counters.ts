@@ -50,6 +50,18 @@ export function behindMs(at: Lateness): number | null {
   return Math.max(0, (queuedBytes > 0 ? nowMs : processedAtMs) + at.clockOffsetMs - committedAtMs);
 }
 
+/** What the feed's parts know, for one look at all of it. */
+export interface FeedParts extends Pick<
+  Lateness,
+  'isStreaming' | 'nowMs' | 'committedAtMs' | 'clockOffsetMs'
+> {
+  readonly book: BookCounters;
+  readonly source: Pick<Lateness, 'packetAtMs' | 'heartbeatPeriodMs' | 'queuedBytes'> & {
+    readonly counters: TailCounters;
+  };
+  readonly translateMs: number;
+}
+
 /** Counts what the feed does itself. */
 export class FeedTally {
   readonly #retries = new Map<ErrorCode, number>();
@@ -57,21 +69,23 @@ export class FeedTally {
   #positionsLost = 0;
   #processedAtMs = 0;
 
-  get transactions(): number {
-    return this.#transactions;
-  }
-
-  get positionsLost(): number {
-    return this.#positionsLost;
-  }
-
-  get retries(): ReadonlyMap<ErrorCode, number> {
-    return this.#retries;
-  }
-
-  /** By our clock; 0 before the first. */
-  get processedAtMs(): number {
-    return this.#processedAtMs;
+  /** Everything counted, by the feed and by its parts. */
+  counters(parts: FeedParts): FeedCounters {
+    const { packetAtMs, heartbeatPeriodMs, queuedBytes, counters } = parts.source;
+    const processedAtMs = this.#processedAtMs;
+    return {
+      ...parts.book,
+      ...counters,
+      transactions: this.#transactions,
+      retries: this.#retries,
+      positionsLost: this.#positionsLost,
+      queuedBytes,
+      translateMs: parts.translateMs,
+      behindMs: behindMs({
+        ...parts,
+        ...{ packetAtMs, heartbeatPeriodMs, queuedBytes, processedAtMs },
+      }),
+    };
   }
 
   processed(nowMs: number): void {

@@ -10,7 +10,7 @@ import { Continuity } from './continuity.ts';
 import { CurrentItems } from './current-items.ts';
 import { BookWatch } from './book-watch.ts';
 import { DatabasePool } from './database-pool.ts';
-import { behindMs, FeedTally } from './feed-counters.ts';
+import { FeedTally } from './feed-counters.ts';
 import type { FeedCounters } from './feed-counters.ts';
 import type { Feed, FeedDeps, FeedOptions } from './feed-options.ts';
 import { runStream } from './feed-stream.ts';
@@ -146,22 +146,15 @@ class DatabaseFeed implements Feed {
   }
 
   counters(): FeedCounters {
-    const { transactions, retries, positionsLost, processedAtMs } = this.#tally;
-    const { counters, packetAtMs, queuedBytes, heartbeatPeriodMs } = this.#connector;
-    const lateness = {
+    return this.#tally.counters({
+      book: this.#watch.counters,
+      source: this.#connector,
+      translateMs: this.#pipeline?.translateMs ?? 0,
       isStreaming: this.#phase.state === 'streaming',
       nowMs: this.#deps.now(),
-      ...{ packetAtMs, queuedBytes, heartbeatPeriodMs, processedAtMs },
       committedAtMs: this.#committedAtMs,
       clockOffsetMs: this.#clockOffsetMs,
-    };
-    return {
-      ...this.#watch.counters,
-      ...counters,
-      ...{ transactions, retries, positionsLost, queuedBytes },
-      translateMs: this.#pipeline?.translateMs ?? 0,
-      behindMs: behindMs(lateness),
-    };
+    });
   }
 
   feedState(): FeedState {
