@@ -3,13 +3,11 @@
  */
 import { parseZone } from './auction/zone.ts';
 import { isAddressRange } from './address-range.ts';
+import { ADMIN_OPTIONS } from './config-admin-options.ts';
 import { LIMIT_OPTIONS } from './config-limit-options.ts';
 import { TOKEN_OPTIONS } from './config-token-options.ts';
+import { HOST_KIND, HOST_MESSAGE, isHost, PORT_MAX } from './host-name.ts';
 import { choice, flag, integer, list, text, type Option } from './option.ts';
-
-const HOST_KIND = 'host name or address';
-const HOST_MESSAGE = 'must be a host name or an address, without scheme, port or path';
-const PORT_MAX = 65_535;
 
 export const OPTIONS = {
   DB_HOST: text({
@@ -352,34 +350,7 @@ export const OPTIONS = {
     max: 17_179_869_184,
     default: 67_108_864,
   }),
-  ADMIN_HOST: text({
-    section: 'admin',
-    text: 'Address of `/metrics` and the admin page. Whoever reaches it can read both; keep it off the internet.',
-    kind: HOST_KIND,
-    default: '127.0.0.1',
-    example: '127.0.0.1',
-    test: isHost,
-    message: HOST_MESSAGE,
-  }),
-  ADMIN_PORT: integer({
-    section: 'admin',
-    text: 'Its port; `0` or `off`: no metrics and no page.',
-    min: 0,
-    max: PORT_MAX,
-    default: 8081,
-    zeroWord: 'off',
-  }),
-  ADMIN_TOKEN: text({
-    section: 'admin',
-    text: 'At least 16 characters that the actions of the admin page ask for: disconnect a user, drain. Without it there are none.',
-    kind: 'text',
-    default: null,
-    defaultText: 'none: the page only shows',
-    example: '…',
-    isSecret: true,
-    test: (value) => value.length >= 16,
-    message: 'must have at least 16 characters (openssl rand -base64 24)',
-  }),
+  ...ADMIN_OPTIONS,
   LOG_LEVEL: choice({
     section: 'log',
     text: 'Least severe lines that are written.',
@@ -404,11 +375,6 @@ export type Settings = {
 /** True for a name in the table. */
 export function isOptionName(name: string): name is OptionName {
   return Object.hasOwn(OPTIONS, name);
-}
-
-function isHost(value: string): boolean {
-  if (/^[\dA-Fa-f:.]*:[\dA-Fa-f:.]*:[\dA-Fa-f:.]*$/.test(value)) return true; // IPv6
-  return value.length <= 253 && /^[A-Za-z\d_](?:[A-Za-z\d_.-]*[A-Za-z\d_.])?$/.test(value);
 }
 
 function isOrigin(value: string): boolean {
