@@ -165,7 +165,7 @@ class DatabaseFeed implements Feed {
   }
 
   isFresh(): boolean {
-    if (this.#phase.state !== 'streaming') return false;
+    if (this.#phase.state !== 'streaming' || this.#progress.isBehind) return false;
     const silentMs = this.#deps.now() - this.#connector.packetAtMs;
     return silentMs < 3 * this.#connector.heartbeatPeriodMs;
   }
@@ -235,6 +235,7 @@ class DatabaseFeed implements Feed {
     const joining = await this.#openJoining(connected, window, signal);
     const from = position ?? window?.from ?? joining?.snapshot.from;
     if (from === undefined) throw new Error('neither a position nor a snapshot to start from');
+    const missed = joining === null ? await binlogEnd(this.#pool) : null;
     try {
       const outcome = await runStream({
         guard: connected.guard,
@@ -246,6 +247,9 @@ class DatabaseFeed implements Feed {
         progress: this.#progress,
         onJoined: (joined) => this.#takeBook(joined, rows, start.publisher),
         onLive: () => {
+          this.#progress.catchUp(missed, () => {
+            this.#enter(this.#phase);
+          });
           this.#goLive(connected, start);
         },
         onProcessed: (end, committedAtMs) => {
@@ -297,8 +301,7 @@ class DatabaseFeed implements Feed {
     rows: RowReader,
     publisher: Publisher,
   ): Promise<Pipeline> {
-    const { log } = this.#deps;
-    const { signal } = this.#stopping;
+    const [{ log }, { signal }] = [this.#deps, this.#stopping];
     const refill = window === null ? null : await prepareRefill(window, snapshot, { log, signal });
     const book = refill?.book ?? (await snapshot.finish());
     const newestBid = snapshot.newestBid();

@@ -13,7 +13,7 @@ const NOWHERE = (): null => null;
 
 interface Waiter {
   readonly until: BinlogPosition;
-  readonly then: () => void;
+  readonly then: (isPassed: boolean) => void;
 }
 
 export class StreamProgress {
@@ -21,6 +21,7 @@ export class StreamProgress {
   readonly #waiters = new Set<Waiter>();
   #idleAt: () => BinlogPosition | null = NOWHERE;
   #timer: NodeJS.Timeout | null = null;
+  #isBehind = false;
 
   /** `onReached` is told first, in the same tick as those who wait. */
   constructor(onReached: (at: BinlogPosition) => void) {
@@ -33,12 +34,12 @@ export class StreamProgress {
   }
 
   /**
-   * Calls `then` once, when everything up to `until` was published or when the stream ends, in a tick in which nothing is
-   * published between the two.
+   * Calls `then` once, when everything up to `until` was published (true) or when the stream ends before (false), in a
+   * tick in which nothing is published between the two.
    *
    * @returns how to wait no longer
    */
-  whenPassed(until: BinlogPosition, then: () => void): () => void {
+  whenPassed(until: BinlogPosition, then: (isPassed: boolean) => void): () => void {
     const waiter: Waiter = { until, then };
     this.#waiters.add(waiter);
     this.#timer ??= setInterval(() => {
@@ -50,13 +51,29 @@ export class StreamProgress {
     };
   }
 
+  /** The stream goes on after an interruption and has not brought yet what was committed meanwhile. */
+  get isBehind(): boolean {
+    return this.#isBehind;
+  }
+
+  /** Behind until it has passed `missed`; null: nothing was missed. `then` is told when it has, not when it ends before. */
+  catchUp(missed: BinlogPosition | null, then: () => void): void {
+    this.#isBehind = missed !== null;
+    if (missed === null) return;
+    this.whenPassed(missed, (isPassed) => {
+      if (!isPassed) return;
+      this.#isBehind = false;
+      then();
+    });
+  }
+
   /** Everything up to here was published. */
   reached(at: BinlogPosition): void {
     this.#onReached(at);
     for (const waiter of [...this.#waiters]) {
       if (compareBinlogPositions(waiter.until, at) > 0) continue;
       this.#waiters.delete(waiter);
-      waiter.then();
+      waiter.then(true);
     }
     this.#settle();
   }
@@ -76,7 +93,7 @@ export class StreamProgress {
     const waiters = [...this.#waiters];
     this.#waiters.clear();
     this.#settle();
-    for (const waiter of waiters) waiter.then();
+    for (const waiter of waiters) waiter.then(false);
   }
 
   #look(): void {

@@ -15,7 +15,7 @@ export interface FeedNoticeDeps {
 export class FeedNotice {
   readonly #deps: FeedNoticeDeps;
   #isDegraded: boolean;
-  /** Epoch ms of the newest packet seen while streaming; null before the first. */
+  /** Epoch ms of the newest packet seen while the feed was healthy; null before the first. */
   #packetAtMs: number | null = null;
 
   constructor(deps: FeedNoticeDeps) {
@@ -25,9 +25,10 @@ export class FeedNotice {
 
   /** Looks at the feed again; called at each of its changes, and by the clock, because silence announces itself to no one. */
   observe(state: FeedState): void {
-    if (state.state === 'streaming') this.#packetAtMs = state.packetAtMs;
     const wasDegraded = this.#isDegraded;
     this.#isDegraded = !this.#isHealthy(state);
+    // Packets that come while the stream still catches up tell of the past.
+    if (state.state === 'streaming' && !this.#isDegraded) this.#packetAtMs = state.packetAtMs;
     if (wasDegraded === this.#isDegraded) return;
     this.#deps.hub.tellV2(this.#message());
   }

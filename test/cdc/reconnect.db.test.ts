@@ -86,6 +86,28 @@ describe.each(FLAVOURS)('%s', (flavour) => {
     await until(() => run.feed.isFresh(), { what: 'fresh packets' });
   });
 
+  test('the feed is fresh again only when all that was missed is published', async () => {
+    const run = lab.run();
+    await run.started;
+    await bid(1);
+    await expectAllBids(run, 1);
+    await until(() => run.feed.isFresh(), { what: 'a fresh feed' });
+    const bidsWhenFresh: number[] = [];
+    run.feed.onState(() => {
+      if (run.feed.isFresh()) bidsWhenFresh.push(bidIds(run).length);
+    });
+    bidsWhenFresh.length = 0;
+    const { user } = lab.account;
+    await lab.execute(`ALTER USER '${user}'@'%' ACCOUNT LOCK`);
+    await until(async () => (await killDumps()) > 0, { what: 'a dump thread to kill' });
+    await until(() => !run.feed.isFresh(), { what: 'the loss to be noticed' });
+    await bid(200);
+    await lab.execute(`ALTER USER '${user}'@'%' ACCOUNT UNLOCK`);
+    await until(() => run.feed.isFresh(), { withinMs: 40_000, what: 'a fresh feed again' });
+    await expectAllBids(run, 201);
+    expect(bidsWhenFresh[0]).toBe(201);
+  });
+
   test.each(['graceful', 'crash'] as const)(
     'a %s restart loses and repeats nothing',
     async (how) => {
