@@ -103,6 +103,7 @@ function socketReadings(stats: GatewayStats) {
       ['messages', stats.messagesRateLimited],
       ['message_bytes', closes.get('1009') ?? 0],
       ['backlog', stats.slowClientsClosed],
+      ['handshakes', stats.handshakesCut],
       ['abuse', (closes.get('4005') ?? 0) + (closes.get('4501') ?? 0)],
       ['user_connections', closes.get('4503') ?? 0],
     ]),
