@@ -21,7 +21,7 @@ export async function checkEncryption(
 }
 
 /** Pure part of `checkEncryption`. An empty cipher: the session is in the clear. */
-export function encryption(
+function encryption(
   { host, socketPath, ssl }: ConnectionSettings,
   session: { readonly version: string; readonly cipher: string },
 ): Check {

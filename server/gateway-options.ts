@@ -3,7 +3,6 @@
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { AddressLimits } from './connection-limits.ts';
-import type { TlsFiles } from './listener.ts';
 import type { TokenRules } from '../src/token-rules.ts';
 import type { Zone } from '../src/auction/zone.ts';
 import type { BidderNames } from '../src/protocol/server-message.ts';
@@ -11,6 +10,12 @@ import type { HistoryBounds } from '../src/topics/history.ts';
 import type { AuctionReads, Clock, FeedState, Log, Publisher } from '../src/ports.ts';
 import type { GatewayView } from './gateway-view.ts';
 import type { CloseLabel } from './tally.ts';
+
+/** PEM texts. */
+export interface TlsFiles {
+  readonly cert: string;
+  readonly key: string;
+}
 
 /** Everything an operator may set. Bounds and defaults are those of the configuration schema. */
 export interface GatewayOptions {

@@ -7,6 +7,7 @@ import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { IncomingMessage } from 'node:http';
 import { AppError } from '../src/errors.ts';
+import type { TlsFiles } from './gateway-options.ts';
 import type { Handshakes } from './handshakes.ts';
 import { isWebSocketRequest } from './upgrade.ts';
 
@@ -18,12 +19,6 @@ const HEADERS_MAX = 64;
 export interface Address {
   readonly host: string;
   readonly port: number;
-}
-
-/** PEM texts. */
-export interface TlsFiles {
-  readonly cert: string;
-  readonly key: string;
 }
 
 export interface ListenerOptions {

@@ -23,7 +23,7 @@ export type PublicAlgorithm = (typeof PUBLIC_ALGORITHMS)[number];
 export type TokenAlgorithm = SecretAlgorithm | PublicAlgorithm;
 
 /** Keys that one installation may have: enough for a rotation of several issuers. */
-export const TOKEN_KEYS_MAX = 16;
+const TOKEN_KEYS_MAX = 16;
 
 /** A key as it is configured. `kid` null: tries every token of its algorithm. */
 export type TokenKey =

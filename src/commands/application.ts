@@ -7,7 +7,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createFeed, type FeedOptions } from '../../cdc/feed.ts';
 import type { SourceInfo } from '../../cdc/source-info.ts';
 import { createGateway } from '../../server/gateway.ts';
-import type { TlsFiles } from '../../server/listener.ts';
+import type { TlsFiles } from '../../server/gateway-options.ts';
 import type { GatewayOptions, GatewayStats } from '../../server/gateway-options.ts';
 import type { Zone } from '../auction/zone.ts';
 import type { AdminConfig, Config } from '../config.ts';

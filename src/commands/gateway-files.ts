@@ -5,7 +5,7 @@
 import { createSecureContext } from 'node:tls';
 
 import { createKeyRing } from '../../server/key-ring.ts';
-import type { TlsFiles } from '../../server/listener.ts';
+import type { TlsFiles } from '../../server/gateway-options.ts';
 import type { ServerConfig } from '../config.ts';
 import type { ConfigProblem } from '../config-problem.ts';
 import type { TokenRules } from '../token-rules.ts';

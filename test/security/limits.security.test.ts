@@ -13,7 +13,7 @@ import { describe, expect, test } from 'vitest';
 import { WebSocket } from 'ws';
 import { createClientAddresses } from '../../server/client-address.ts';
 import { ConnectionLimits } from '../../server/connection-limits.ts';
-import type { TlsFiles } from '../../server/listener.ts';
+import type { TlsFiles } from '../../server/gateway-options.ts';
 import { portalTokenRules } from '../../src/token-rules.ts';
 import { GatewayHarness, mint, OPTIONS, SECRET } from '../server/support/gateway-harness.ts';
 import { RawClient } from '../server/support/raw-client.ts';

@@ -205,7 +205,7 @@ export class TailLab {
 }
 
 /** Where the server's binlog ends now. */
-export async function sourcePosition(
+async function sourcePosition(
   server: DatabaseServer,
   sql: Connection,
   how: 'gtid' | 'file',
