@@ -18,6 +18,8 @@ const PONG_BACKLOG_BYTES_MAX = 65_536;
 export interface SocketOwner {
   textReceived(text: string): void;
   binaryReceived(): void;
+  /** A ping or pong came; false: it was one too many, and is not answered. */
+  controlReceived(): boolean;
   /** Last word: nothing follows. `code` is 1006 where no close frame came. */
   socketClosed(code: number): void;
 }
@@ -33,6 +35,7 @@ export class ClientSocket extends WebSocket implements Transport {
     this.#wire = wire;
     this.on('message', onMessage);
     this.on('ping', onPing);
+    this.on('pong', onPong);
     this.on('error', onError);
     this.on('close', onClose);
   }
@@ -80,8 +83,12 @@ function onMessage(this: WebSocket, data: RawData, isBinary: boolean): void {
 }
 
 function onPing(this: WebSocket, data: Buffer): void {
-  if (!(this instanceof ClientSocket)) return;
+  if (!(this instanceof ClientSocket) || this.owner?.controlReceived() !== true) return;
   if (this.isOpen && this.backlogBytes <= PONG_BACKLOG_BYTES_MAX) this.pong(data);
+}
+
+function onPong(this: WebSocket): void {
+  if (this instanceof ClientSocket) this.owner?.controlReceived();
 }
 
 /** A broken frame or a reset; `ws` closes with the right code by itself, and `close` follows. */

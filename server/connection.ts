@@ -34,6 +34,8 @@ export interface ConnectionHost {
   /** Unsent bytes past which a client is closed with 4002. */
   readonly backlogBytesMax: number;
   received(connection: Connection, text: string): void;
+  /** A ping or pong came; false: it is over the client's rate. */
+  controlReceived(connection: Connection): boolean;
   /** The connection takes no further part in anything; called once, before its close frame is written. */
   leaving(connection: Connection): void;
   /** Its socket is gone; called once, after `leaving`. `code`: what we closed it with, else what the client said. */
@@ -211,6 +213,10 @@ export class Connection implements BatchRecipient, Follower, SocketOwner, Swept 
 
   textReceived(text: string): void {
     if (this.#stage !== 'closing') this.#host.received(this, text);
+  }
+
+  controlReceived(): boolean {
+    return this.#stage !== 'closing' && this.#host.controlReceived(this);
   }
 
   binaryReceived(): void {

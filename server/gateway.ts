@@ -230,6 +230,11 @@ class HttpGateway implements Gateway {
         this.#counts.messagesReceived += 1;
         this.#inbox.receive(connection, text);
       },
+      controlReceived: (connection) => {
+        const verdict = connection.bucket.take(this.#deps.now());
+        if (verdict === 'abusive') connection.close(4005);
+        return verdict === 'ok';
+      },
       leaving: (connection) => {
         this.#catchUps.remove(connection);
         this.#hub.remove(connection);

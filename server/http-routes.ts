@@ -87,6 +87,9 @@ function answer(
   // Bodies mean nothing to us. They are read and dropped, whatever their size, so that the connection can be used
   // again; the server's request timeout bounds how long one may take.
   request.resume();
+  // Nothing of ours is a page.
+  response.setHeader('Content-Security-Policy', "default-src 'none'; frame-ancestors 'none'");
+  response.setHeader('Referrer-Policy', 'no-referrer');
   const text = `${JSON.stringify(body)}\n`;
   response.writeHead(status, {
     'Content-Type': 'application/json; charset=utf-8',

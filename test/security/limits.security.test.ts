@@ -370,3 +370,18 @@ describe('our own TLS', () => {
     rmSync(directory, { recursive: true });
   });
 });
+
+test('plain HTTP answers carry headers that let no page, cache or sniffer make anything of them', async () => {
+  await using harness = await GatewayHarness.start();
+  for (const path of ['/healthz', '/readyz', '/', '/notify', '/nothing']) {
+    const response = await fetch(harness.origin + path);
+    await response.arrayBuffer();
+    expect(Object.fromEntries(response.headers), path).toMatchObject({
+      'cache-control': 'no-store',
+      'x-content-type-options': 'nosniff',
+      'referrer-policy': 'no-referrer',
+      'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
+    });
+    expect(response.headers.get('x-powered-by') ?? response.headers.get('server')).toBeNull();
+  }
+});
