@@ -216,10 +216,10 @@ describe.each(SERVERS)('$name', ({ name, flavour, variables }) => {
         'REPLACE INTO bids (id, item_id, user_id, amount) VALUES (5, 1, 1, 5)',
         'UPDATE items JOIN bids ON bids.item_id = items.id SET items.price = 7, bids.amount = 7 WHERE items.id = 2',
       );
-      const changes = await run.untilChanges(8);
-      expect(brief(changes).sort()).toEqual(
-        ['bids+1', 'bids+2', 'bids+5', 'bids-1', 'items~1', 'items~1', 'items~2', 'items~2'].sort(),
-      );
+      const changes = await run.untilChanges(10);
+      const bids = ['bids+1', 'bids+2', 'bids+5', 'bids-1', 'bids~1', 'bids~2'];
+      const items = ['items~1', 'items~1', 'items~2', 'items~2'];
+      expect(brief(changes).sort()).toEqual([...bids, ...items].sort());
     } finally {
       await web.close();
     }
