@@ -295,8 +295,16 @@ describe('a real Prometheus beside a real server', () => {
     });
     const rules = await rulesNow();
     expect(rules).toHaveLength(alerts.length);
-    const critical = rules.filter(({ labels }) => labels.severity === 'critical');
-    expect(critical.map(({ state }) => state)).toEqual(critical.map(() => 'inactive'));
+    const criticalNow = async () =>
+      (await rulesNow()).filter(({ labels }) => labels.severity === 'critical');
+    const states = (await criticalNow()).map(({ state }) => state);
+    expect(states.length).toBeGreaterThan(0);
+    // The connection that was lost above may have one of them pending; it passes.
+    expect(states).not.toContain('firing');
+    await until(async () => (await criticalNow()).every(({ state }) => state === 'inactive'), {
+      withinMs: 20_000,
+      what: 'the critical rules to be inactive',
+    });
   });
 
   test.each(
