@@ -350,7 +350,7 @@ class Stream {
     if (!statement.touchesMapped) return;
     const { log, now, counters, alarm } = this.#options;
     if (statement.kind === 'ddl') {
-      log.warn({ statement: statement.verb, file: this.#file }, 'mapped table ddl');
+      log.info({ statement: statement.verb, file: this.#file }, 'mapped table ddl');
       return;
     }
     counters.statementWrites += 1;
