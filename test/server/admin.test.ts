@@ -10,10 +10,9 @@ import { describe, expect, onTestFinished, test } from 'vitest';
 import { Admin, type AdminOptions } from '../../server/admin.ts';
 import { AdminLive } from '../../server/admin-live.ts';
 import { loadPageFiles } from '../../server/admin-page-files.ts';
-import type { Log } from '../../src/ports.ts';
 import { freePort } from '../support/free-port.ts';
 import { until } from '../support/until.ts';
-import { GatewayHarness, type LogLine } from './support/gateway-harness.ts';
+import { GatewayHarness, keepLog, type LogLine } from './support/gateway-harness.ts';
 
 const TOKEN = 'a-token-of-the-operators';
 
@@ -29,23 +28,6 @@ interface Desk {
     token: string | null,
     body?: unknown,
   ): Promise<{ status: number; text: string }>;
-}
-
-function keeping(lines: LogLine[]): Log {
-  const at =
-    (level: string) =>
-    (fields: object, event: string): void => {
-      lines.push({ level, event, fields });
-    };
-  const log: Log = {
-    debug: at('debug'),
-    info: at('info'),
-    warn: at('warn'),
-    error: at('error'),
-    fatal: at('fatal'),
-    child: () => log,
-  };
-  return log;
 }
 
 async function open(options: Partial<AdminOptions> = {}): Promise<Desk> {
@@ -69,7 +51,7 @@ async function open(options: Partial<AdminOptions> = {}): Promise<Desk> {
   const admin = new Admin(
     { host: '127.0.0.1', port, token: TOKEN, ...options },
     {
-      log: keeping(lines),
+      log: keepLog(lines),
       live,
       metrics: { contentType: 'text/plain', text: () => Promise.resolve('gavelcast_ready 1\n') },
       actions: { disconnect: (userId) => view.disconnect(userId), drain: () => (drains += 1) },

@@ -230,7 +230,8 @@ function nameOf(userId: UserId): string {
   return `User ${userId}`;
 }
 
-function keepLog(lines: LogLine[]): Log {
+/** A log that keeps its lines, of children too, in `lines`. */
+export function keepLog(lines: LogLine[]): Log {
   const at =
     (level: string) =>
     (fields: object, event: string): void => {
