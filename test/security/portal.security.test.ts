@@ -231,7 +231,7 @@ describe.each(FLAVOURS)('on %s', (flavour) => {
     for (const { Id, User } of threads) {
       if (User === stage.source.user) await pool.query(`KILL ${String(Id)}`).catch(() => undefined);
     }
-    await until(() => /"level":"warn"/.test(server.output()));
+    await until(() => server.output().includes('"source retry"'), { what: 'a lost connection' });
     await until(() => server.isReady(), { withinMs: 20_000 });
 
     const base = `http://127.0.0.1:${server.port}`;
