@@ -12,8 +12,8 @@ import type { Connection } from './connection.ts';
 
 /** One client's share before it is another's turn. */
 const PIECE: Piece = { eventsMax: 256, bytesMax: 32_768 };
-/** Milliseconds of one turn. Writing what was given comes on top, about as much again. */
-const TURN_MS = 4;
+/** Milliseconds of one turn, writing included. */
+const TURN_MS = 6;
 /** Unsent bytes past which a client gets nothing more until it has drained. */
 const BACKLOG_BYTES_MAX = 65_536;
 /** How long a client may take nothing at all. */
@@ -127,10 +127,12 @@ export class CatchUps {
       this.#park(connection);
       return false;
     }
+    const frames: Buffer[] = [];
     const progress = catchUp.read(PIECE, (event) => {
-      connection.tell(event.frame);
+      frames.push(event.frame);
       this.#deps.replayed();
     });
+    connection.replay(frames);
     switch (progress) {
       case 'more':
         return true;

@@ -156,14 +156,21 @@ export class Connection implements BatchRecipient, Follower, SocketOwner, Swept 
     if (this.#stage !== 'closing') this.#host.batch.appendPrivate(this, textFrame(text));
   }
 
+  /** Writes frames of its way through the history, after everything owed so far and without waiting for the turn's end. */
+  replay(frames: readonly Buffer[]): void {
+    if (this.#stage === 'admitted') this.#host.batch.writeNow(this, frames);
+  }
+
   /** Writes what the turn owes; the place where a slow client is found (its backlog, not its heartbeat). */
-  write(bytes: Buffer, frames: number): void {
-    if (!this.#socket.isOpen) return;
+  write(bytes: Buffer, frames: number): boolean {
+    if (!this.#socket.isOpen) return true;
     this.#socket.writeFrames(bytes);
     this.#host.wrote(frames, bytes.length);
-    if (this.#stage !== 'closing' && this.#socket.backlogBytes > this.#host.backlogBytesMax) {
+    const { backlogBytes } = this.#socket;
+    if (this.#stage !== 'closing' && backlogBytes > this.#host.backlogBytesMax) {
       this.#host.tooSlow(this);
     }
+    return backlogBytes === 0;
   }
 
   /** Bytes it was written that the kernel has not taken yet. */

@@ -6,6 +6,7 @@
  * tree of sequences: appending frame F to node N leads to one child, shared by all clients that got there the same way,
  * and a node's bytes are joined once, whoever asks first. Order per client is the order of its appends, always.
  */
+import { WriteArena } from './write-arena.ts';
 
 /** One sequence of frames owed in this turn. */
 export class BatchNode {
@@ -66,8 +67,8 @@ export class BatchNode {
 export interface BatchRecipient {
   /** What it is owed in this turn; managed by {@link TurnBatch} alone. */
   batch: BatchNode | null;
-  /** Takes the joined frames of the turn. */
-  write(bytes: Buffer, frames: number): void;
+  /** Takes joined frames; true when all is on its way, and the buffer needed no more. */
+  write(bytes: Buffer, frames: number): boolean;
 }
 
 /** Collects frames per recipient and writes them at the end of the turn. */
@@ -77,6 +78,7 @@ export class TurnBatch {
   #roots = new Map<Buffer, BatchNode>();
   #lastRoot: { readonly frame: Buffer; readonly node: BatchNode } | null = null;
   #scheduled = false;
+  readonly #arena = new WriteArena();
   readonly #flushAll = (): void => {
     this.flush();
   };
@@ -107,6 +109,18 @@ export class TurnBatch {
     if (batch === null) return;
     recipient.batch = null;
     recipient.write(batch.joined(), batch.frames);
+  }
+
+  /** Writes what a recipient is owed and these frames after it, now: frames that nobody else is owed in this order. */
+  writeNow(recipient: BatchRecipient, frames: readonly Buffer[]): void {
+    const { batch } = recipient;
+    recipient.batch = null;
+    const all = batch === null ? frames : [batch.joined(), ...frames];
+    const bytes = all.reduce((sum, frame) => sum + frame.length, 0);
+    if (bytes === 0) return;
+    const joined = this.#arena.join(all, bytes);
+    const count = frames.length + (batch === null ? 0 : batch.frames);
+    if (!recipient.write(joined, count)) this.#arena.keep(joined);
   }
 
   /** Writes everything owed. */
