@@ -9,7 +9,8 @@ import type { BidderNames } from '../src/protocol/server-message.ts';
 import type { HistoryBounds } from '../src/topics/history.ts';
 import type { AuctionReads, Clock, FeedState, Log, Publisher } from '../src/ports.ts';
 import type { GatewayView } from './gateway-view.ts';
-import type { CloseLabel } from './tally.ts';
+import type { Publication } from './publication.ts';
+import type { GatewayTotals } from './tally.ts';
 
 /** PEM texts. */
 export interface TlsFiles {
@@ -23,6 +24,10 @@ export interface GatewayOptions {
   readonly host: string;
   /** Port to bind; 0 takes a free one. */
   readonly port: number;
+  /** True: other processes may listen on the same port (SO_REUSEPORT), and a stop leaves it to them at once. */
+  readonly reusePort: boolean;
+  /** A listening socket that whoever started us holds too (systemd): used instead of the port. Null: none. */
+  readonly inheritedFd: number | null;
   /** Only this request path may upgrade (`WS_PATH`); null: any path. */
   readonly path: string | null;
   /** What tokens must look like. */
@@ -57,7 +62,7 @@ export interface GatewayOptions {
   readonly backlogBytesMax: number;
   /** How much is kept for clients that come back. Defaults 200,000 events, 64 MiB, 10 minutes. */
   readonly history: HistoryBounds;
-  /** How long `stop()` waits for clients to leave before it cuts them. Default 5,000. */
+  /** How long `stop()` takes to close all clients, before it cuts those that are left. Default 5,000. */
   readonly drainMs: number;
   readonly bidderNames: BidderNames;
   /** Zone of the wall-clock text sent instead of ISO 8601 (`LEGACY_TIMES=1`); null: ISO 8601 UTC. */
@@ -87,40 +92,18 @@ export interface GatewayDeps {
 }
 
 /** Counts since start, and what is open now. Plain numbers: the metrics endpoint names them. */
-export interface GatewayStats {
+export interface GatewayStats extends GatewayTotals {
   readonly connectionsOpen: number;
   readonly connectionsV2Open: number;
   readonly usersConnected: number;
   readonly itemsWatched: number;
   readonly subscriptionsOpen: number;
-  readonly connectionsAccepted: number;
-  readonly upgradesRefused: number;
-  /** Sockets cut before they became a client, because there were too many of them. */
-  readonly handshakesCut: number;
-  readonly authenticationsFailed: number;
-  readonly messagesReceived: number;
-  readonly messagesRateLimited: number;
-  readonly eventsPublished: number;
-  readonly framesDelivered: number;
-  readonly bytesDelivered: number;
   /** Events held for recovery, and the bytes of their frames. */
   readonly historyEvents: number;
   readonly historyBytes: number;
-  /** Requests to recover that were met, and that were answered with the state alone. */
-  readonly recoveriesMet: number;
-  readonly recoveriesRefused: number;
   /** Clients on their way through the history now. */
   readonly clientsCatchingUp: number;
-  readonly eventsReplayed: number;
-  readonly slowClientsClosed: number;
-  readonly heartbeatsLost: number;
   readonly isDraining: boolean;
-  /** Connections that ended, by close code: ours, else the client's. */
-  readonly closesByCode: ReadonlyMap<CloseLabel, number>;
-  /** Tokens that were refused, by reason. */
-  readonly tokenRefusals: ReadonlyMap<string, number>;
-  /** Requests that were refused before the upgrade, by HTTP status. */
-  readonly upgradeRefusals: ReadonlyMap<number, number>;
 }
 
 /** The server clients talk to. `publish` and `sourceReset` are synchronous; nothing outlives `stop()`. */
@@ -131,7 +114,7 @@ export interface Gateway extends Required<Publisher> {
    * @throws AppError PORT_UNAVAILABLE when the address is taken or may not be bound
    */
   listen(): Promise<{ readonly host: string; readonly port: number }>;
-  /** Drains: refuses new clients, closes all with 1012, waits `drainMs` at most. Idempotent. */
+  /** Drains: takes no new clients, closes all with 1012, paced, within `drainMs`. Idempotent. */
   stop(): Promise<void>;
   stats(): GatewayStats;
   /** For operators. */

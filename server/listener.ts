@@ -21,6 +21,14 @@ export interface Address {
   readonly port: number;
 }
 
+/** Where to listen, and how the port is come by. */
+export interface Binding extends Address {
+  /** Others listen on the same port beside us, and the kernel spreads new connections (SO_REUSEPORT). Default: no. */
+  readonly reusePort?: boolean;
+  /** A listening TCP socket that was opened for us: address and port are its own then. Default: we open one. */
+  readonly inheritedFd?: number | null;
+}
+
 export interface ListenerOptions {
   /** Time a request has to arrive in full. */
   readonly handshakeWithinMs: number;
@@ -76,41 +84,61 @@ function checkedTls<Made>(make: () => Made): Made {
   }
 }
 
-/** Stops listening and cuts what is still open. */
-export async function closeServer(server: Server): Promise<void> {
+/** Stops listening, and resolves when the last request is answered; WebSockets that are open count as such too. */
+export async function stopListening(server: Server): Promise<void> {
   if (!server.listening) return;
   await new Promise<void>((done) => {
     server.close(() => {
       done();
     });
-    server.closeAllConnections();
   });
 }
 
 /** @throws AppError PORT_UNAVAILABLE */
-export async function bind(server: Server, { host, port }: Address): Promise<Address> {
+export async function bind(server: Server, binding: Binding): Promise<Address> {
+  const { host, port, reusePort = false, inheritedFd = null } = binding;
   await new Promise<void>((done, fail) => {
     const failed = (error: NodeJS.ErrnoException): void => {
-      const message = `cannot listen on ${host}:${String(port)}: ${explain(error, port)}`;
-      fail(new AppError('PORT_UNAVAILABLE', message, { cause: error }));
+      fail(new AppError('PORT_UNAVAILABLE', explain(error, binding), { cause: error }));
     };
     server.once('error', failed);
-    server.listen({ host, port, backlog: ACCEPT_BACKLOG }, () => {
+    const listening = (): void => {
       server.off('error', failed);
       done();
-    });
+    };
+    if (inheritedFd === null) {
+      server.listen({ host, port, backlog: ACCEPT_BACKLOG, reusePort }, listening);
+    } else {
+      server.listen({ fd: inheritedFd, backlog: ACCEPT_BACKLOG }, listening);
+    }
   });
   const address = server.address();
   if (address === null || typeof address === 'string') return { host, port };
   return { host: address.address, port: address.port };
 }
 
-function explain({ code, message }: NodeJS.ErrnoException, port: number): string {
-  const number = String(port);
-  if (code === 'EADDRINUSE') {
-    return `another program holds port ${number} (find it with: ss -ltnp 'sport = :${number}')`;
+function explain(
+  { code, message }: NodeJS.ErrnoException,
+  { host, port, reusePort = false, inheritedFd = null }: Binding,
+): string {
+  if (inheritedFd !== null) {
+    return `cannot listen on the socket passed as descriptor ${String(inheritedFd)}: ${message}`;
   }
-  if (code === 'EACCES') return `this account may not bind port ${number}; take one above 1023`;
-  if (code === 'EADDRNOTAVAIL') return 'this machine has no such address';
-  return message;
+  const where = `cannot listen on ${host}:${String(port)}`;
+  switch (code) {
+    case 'EADDRINUSE': {
+      const find = `find it with: ss -ltnp 'sport = :${String(port)}'`;
+      const sharing = reusePort ? ', and does not share it (WS_REUSE_PORT, same account)' : '';
+      return `${where}: another program holds port ${String(port)}${sharing} (${find})`;
+    }
+    case 'EACCES':
+      return `${where}: this account may not bind port ${String(port)}; take one above 1023`;
+    case 'EADDRNOTAVAIL':
+      return `${where}: this machine has no such address`;
+    case 'ENOTSUP':
+      return `${where}: this system cannot share a port (WS_REUSE_PORT needs Linux)`;
+    case undefined:
+    default:
+      return `${where}: ${message}`;
+  }
 }

@@ -220,6 +220,12 @@ export const OPTIONS = {
     max: PORT_MAX,
     default: 8080,
   }),
+  WS_REUSE_PORT: flag({
+    section: 'server',
+    text: '`1`: a second process of the same account may listen on the same port, to take over without a gap (docs/operations.md, Upgrading). Linux only. It then listens only once it is live, and leaves the port to the other as soon as it stops.',
+    default: false,
+    digits: true,
+  }),
   WS_ENABLED: flag({
     section: 'server',
     text: '`false`: `serve` says so and exits 0.',

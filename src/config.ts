@@ -54,6 +54,7 @@ export interface TokenConfig {
 export interface ServerConfig {
   readonly host: string;
   readonly port: number;
+  readonly reusePort: boolean;
   readonly path: string | null;
   /** Null: any origin. */
   readonly allowedOrigins: readonly string[] | null;
@@ -294,6 +295,7 @@ function assembleServer(settings: Settings): ServerConfig {
   return {
     host: settings.WS_HOST,
     port: settings.WS_PORT,
+    reusePort: settings.WS_REUSE_PORT,
     path: settings.WS_PATH,
     allowedOrigins: settings.ALLOWED_ORIGINS.length === 0 ? null : settings.ALLOWED_ORIGINS,
     requireOrigin: settings.REQUIRE_ORIGIN,

@@ -170,6 +170,12 @@ const TABLE: Readonly<Record<Exclude<OptionName, 'JWT_EXPIRES_IN'>, OptionRow>> 
     ],
     bad: ['65536', 'http'],
   },
+  WS_REUSE_PORT: {
+    of: (c) => c.server.reusePort,
+    absent: false,
+    good: [...truths(true), ...truths(false)],
+    bad: BOOLEAN_BAD,
+  },
   WS_ENABLED: {
     of: (c) => c.isEnabled,
     absent: true,

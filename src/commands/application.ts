@@ -28,6 +28,8 @@ export interface ApplicationOptions {
   readonly drain?: () => void;
   /** Certificate and key of our own TLS; absent: none. */
   readonly tls?: TlsFiles | null;
+  /** A listening socket that was passed to us; absent: none. */
+  readonly inheritedFd?: number | null;
   /** Answers further plain HTTP requests; returns false to leave one alone. */
   readonly staticRoutes?: (request: IncomingMessage, response: ServerResponse) => boolean;
 }
@@ -119,6 +121,8 @@ function gatewayOptions(options: ApplicationOptions, zone: Zone): GatewayOptions
   return {
     host: server.host,
     port: server.port,
+    reusePort: server.reusePort,
+    inheritedFd: options.inheritedFd ?? null,
     path: server.path,
     jwt: tokens.rules,
     heartbeatIntervalMs: server.heartbeatMs,

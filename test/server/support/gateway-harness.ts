@@ -18,6 +18,8 @@ export const SECRET = 'a-secret-of-the-portal-that-is-long-enough';
 export const OPTIONS: GatewayOptions = {
   host: '127.0.0.1',
   port: 0,
+  reusePort: false,
+  inheritedFd: null,
   path: null,
   jwt: portalTokenRules(SECRET),
   heartbeatIntervalMs: 25_000,
