@@ -54,17 +54,24 @@ export type AttackName = keyof typeof ATTACKS;
 /** How each socket ended: an HTTP status, a close code, `cut`, or `open`. */
 export type Endings = Readonly<Record<string, number>>;
 
-const OPENED_PER_TICK = 50;
+const TICK_MS = 10;
 
-export async function attack(
-  name: AttackName,
-  port: number,
-  count: number,
-  holdMs: number,
-): Promise<Endings> {
+export interface AttackOrder {
+  readonly name: AttackName;
+  readonly port: number;
+  readonly count: number;
+  readonly openedPerSecond: number;
+  /** How long the sockets stay after the last was opened. */
+  readonly holdMs: number;
+}
+
+/** @param allOpened told when the last socket was opened */
+export async function attack(order: AttackOrder, allOpened: () => void): Promise<Endings> {
+  const { name, port, count, openedPerSecond, holdMs } = order;
   const attacks: Readonly<Record<string, Hostility>> = ATTACKS;
   const sockets = new Map<Socket, string>();
   const token = mint({ userId: 6 });
+  const startedAt = performance.now();
   for (let opened = 0; opened < count; opened += 1) {
     const socket = connect({ host: '127.0.0.1', port, localAddress: '127.0.0.66' });
     sockets.set(socket, 'open');
@@ -85,8 +92,10 @@ export async function attack(
     socket.on('data', (bytes: Buffer) => {
       sockets.set(socket, endingOf(bytes) ?? sockets.get(socket) ?? 'open');
     });
-    if (opened % OPENED_PER_TICK === OPENED_PER_TICK - 1) await delay(10);
+    const dueMs = (opened * 1000) / openedPerSecond;
+    if (performance.now() - startedAt < dueMs) await delay(TICK_MS);
   }
+  allOpened();
   await delay(holdMs);
   const endings: Record<string, number> = {};
   for (const [socket, ending] of sockets) {
@@ -107,8 +116,8 @@ function endingOf(bytes: Buffer): string | null {
 }
 
 if (process.send !== undefined && process.argv[2] === 'attack') {
-  const [, , , name, port, count, holdMs] = process.argv;
-  const endings = await attack(name as AttackName, Number(port), Number(count), Number(holdMs));
+  const order = JSON.parse(process.argv[3] ?? '{}') as AttackOrder;
+  const endings = await attack(order, () => process.send?.({ opened: true }));
   process.send({ endings });
   process.disconnect();
 }
