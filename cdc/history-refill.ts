@@ -28,6 +28,8 @@ export interface Refill {
   readonly leaders: ReadonlyMap<ItemId, LeadingBid | null>;
   /** Why it does not go back as far as it might; null when it does. */
   readonly cutBy: string | null;
+  /** Commit time, in epoch ms, of the last transaction of the window that cannot be told; null when all can. */
+  readonly cutAtMs: number | null;
   /** Milliseconds since the reading began. */
   readonly elapsedMs: () => number;
 }
@@ -60,7 +62,12 @@ export async function prepareRefill(
   const candidates = held.slice(byImages.from);
   const book = await snapshot.finish(itemsOf(changesOf(candidates)));
   const elapsedMs = (): number => window.elapsedMs;
-  const none = { book, transactions: [], leaders: new Map<ItemId, null>(), elapsedMs };
+  const committedAtMs = (at: number): number | null =>
+    held[at]?.transaction.committedAtMs ?? window.cutAtMs;
+  const none = {
+    ...{ book, transactions: [], leaders: new Map<ItemId, null>(), elapsedMs },
+    cutAtMs: committedAtMs(held.length - 1),
+  };
   if (book.size - book.liveSize > EXTRAS_MAX) {
     return { ...none, cutBy: `more than ${EXTRAS_MAX.toString()} ended auctions in it` };
   }
@@ -69,21 +76,29 @@ export async function prepareRefill(
   const leaders = await snapshot.leadersWithout(bidsOf(changesOf(transactions)));
   const cutBy = byBook.stoppedBy ?? byImages.stoppedBy ?? window.cutBy;
   const fault = await rehearse({ book, transactions, leaders }, signal);
-  if (fault === null) return { book, transactions, leaders, cutBy, elapsedMs };
+  const cutAtMs = committedAtMs(held.length - transactions.length - 1);
+  if (fault === null) return { book, transactions, leaders, cutBy, cutAtMs, elapsedMs };
   const text = `no history: the row changes do not lead to the tables as they are (${fault})`;
   log.error({ fault, transactions: transactions.length, text }, 'history refused');
   return { ...none, cutBy: fault };
 }
 
-/** Publishes it all for the history alone. The pipeline's book is the refill's, before and after. */
-export async function runRefill(
-  { book, transactions, leaders, cutBy, elapsedMs }: Refill,
-  { pipeline, names, log }: RefillDeps,
-  signal: AbortSignal,
-): Promise<void> {
+/** Takes the book, and the names, back to where the transactions begin. */
+export function goBack({ book, transactions, leaders }: Refill, names: NameCache): void {
   const changes = changesOf(transactions);
   undo(book, changes, leaders);
   for (const [userId, name] of namesBefore(changes)) names.apply(renamed(userId, name));
+}
+
+/** Publishes it all for the history alone. The pipeline's book is the refill's, before and after. */
+export async function runRefill(
+  refill: Refill,
+  { pipeline, names, log }: RefillDeps,
+  signal: AbortSignal,
+): Promise<void> {
+  const { transactions, cutBy, elapsedMs } = refill;
+  const changes = changesOf(transactions);
+  goBack(refill, names);
   for (const tailed of transactions) await pipeline.replay(tailed, signal);
   const [first] = transactions;
   const since =

@@ -14,8 +14,6 @@ import { compareBinlogPositions } from './source-position.ts';
 import type { BinlogPosition, SourcePosition } from './source-position.ts';
 import { binlogEnd } from './source-status.ts';
 
-/** Files looked into, newest first; a server that fills more in one window is read from the oldest of these. */
-const FILES_MAX = 100;
 const POLL_MS = 20;
 
 interface StartOptions {
@@ -60,21 +58,35 @@ async function isUsable(options: StartOptions, position: SourcePosition): Promis
   return isOfItsKind && (await readingFault(database, source, position)) === null;
 }
 
-/** The newest file that begins at `atMs` or before; the oldest one where all begin later. */
+/**
+ * The newest file that begins at `atMs` or before; the oldest one where all begin later. Of thousands of files some
+ * twenty are looked into: strides that double, from the newest back, then halves of the last stride.
+ */
 async function fileBefore(options: StartOptions, atMs: number): Promise<string | null> {
   const logs = await options.database.query('SHOW BINARY LOGS');
-  const files = logs.map((row) => row[0] ?? '').slice(-FILES_MAX);
+  const files = logs.map((row) => row[0] ?? '');
   const end = await binlogEnd(options.database);
-  for (const file of files.slice(1).toReversed()) {
-    const beginsAtMs = await firstCommitMs(options, file, end);
-    if (beginsAtMs !== null && beginsAtMs <= atMs) return file;
+  const isEarly = async (at: number): Promise<boolean> => {
+    const beginsAtMs = await firstCommitMs(options, files[at] ?? '', end);
+    return beginsAtMs !== null && beginsAtMs <= atMs;
+  };
+  let late = files.length;
+  let early = late - 1;
+  for (let stride = 1; early > 0 && !(await isEarly(early)); stride *= 2) {
+    late = early;
+    early = Math.max(0, early - stride);
   }
-  return files[0] ?? null;
+  while (late - early > 1) {
+    const middle = Math.floor((early + late) / 2);
+    if (await isEarly(middle)) early = middle;
+    else late = middle;
+  }
+  return files[early] ?? null;
 }
 
 /** When the first transaction of a file, or of those after it, was committed; null when there is none up to `end`. */
-async function firstCommitMs(
-  { tail, signal }: StartOptions,
+export async function firstCommitMs(
+  { tail, signal }: Pick<StartOptions, 'tail' | 'signal'>,
   file: string,
   end: BinlogPosition,
 ): Promise<number | null> {

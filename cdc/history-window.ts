@@ -2,6 +2,7 @@
  * What was read of the stream between the place where the history is to begin and the book's own place: the newest part
  * of it, bounded, and only as far back as nothing in between forbids to go.
  */
+import type { RowChange } from '../src/auction/row-change.ts';
 import type { Clock, Log } from '../src/ports.ts';
 import type { Trail } from './checkpoint.ts';
 import type { SourcePosition } from './source-position.ts';
@@ -18,6 +19,8 @@ export interface HistoryStart {
 export interface WindowOptions extends HistoryStart {
   /** Row changes held; past it the oldest transactions go. */
   readonly changesMax: number;
+  /** Which row changes are wanted; default: all. */
+  readonly keeps?: (change: RowChange) => boolean;
 }
 
 const PROGRESS_EVERY_MS = 2_000;
@@ -35,6 +38,8 @@ export class HistoryWindow {
   #changesRead = 0;
   #shownAtMs: number;
   #cutBy: string | null = null;
+  #cutAtMs: number | null = null;
+  #reachedMs: number | null = null;
 
   constructor(options: WindowOptions, deps: { readonly log: Log; readonly now: Clock }) {
     this.from = options.from;
@@ -50,6 +55,16 @@ export class HistoryWindow {
     return this.#cutBy;
   }
 
+  /** Commit time, in epoch ms, of the last transaction that was let go although it is of the window; null: none was. */
+  get cutAtMs(): number | null {
+    return this.#cutAtMs;
+  }
+
+  /** Commit time, in epoch ms, of the transaction that was read last; null before the first. */
+  get reachedMs(): number | null {
+    return this.#reachedMs;
+  }
+
   /** Row changes read so far, dropped ones included. */
   get changesRead(): number {
     return this.#changesRead;
@@ -63,8 +78,10 @@ export class HistoryWindow {
   /** Takes the next transaction of the stream. */
   add(tailed: TailedTransaction): void {
     const { changes, committedAtMs } = tailed.transaction;
+    this.#reachedMs = committedAtMs;
     if (tailed.schemaChanged) {
-      this.#dropAll('a mapped table was altered');
+      this.take();
+      this.#cut('a mapped table was altered', committedAtMs);
       this.trail.clear();
     }
     this.trail.pass(() => tailed.end(), committedAtMs);
@@ -72,8 +89,10 @@ export class HistoryWindow {
     this.#showProgress(committedAtMs);
     const isTooOld = this.#changes === 0 && committedAtMs < this.#options.sinceMs;
     if (changes.length === 0 || isTooOld) return;
-    this.#transactions.push(tailed);
-    this.#changes += changes.length;
+    const kept = this.#keptOf(tailed);
+    if (kept.transaction.changes.length === 0) return;
+    this.#transactions.push(kept);
+    this.#changes += kept.transaction.changes.length;
     while (this.#changes > this.#options.changesMax) this.#dropOldest();
   }
 
@@ -91,15 +110,24 @@ export class HistoryWindow {
     this.#transactions[this.#head] = undefined;
     this.#head += 1;
     this.#changes -= oldest?.transaction.changes.length ?? 0;
-    this.#cutBy = `more than ${this.#options.changesMax.toString()} row changes (HISTORY_REFILL_CHANGES)`;
+    const why = `more than ${this.#options.changesMax.toString()} row changes (HISTORY_REFILL_CHANGES)`;
+    this.#cut(why, oldest?.transaction.committedAtMs ?? null);
     if (this.#head < 1_024 || this.#head * 2 < this.#transactions.length) return;
     this.#transactions = this.#transactions.slice(this.#head);
     this.#head = 0;
   }
 
-  #dropAll(why: string): void {
-    this.take();
+  #keptOf(tailed: TailedTransaction): TailedTransaction {
+    const { keeps } = this.#options;
+    if (keeps === undefined) return tailed;
+    const { transaction } = tailed;
+    const changes = transaction.changes.filter(keeps);
+    return { ...tailed, transaction: { ...transaction, changes } };
+  }
+
+  #cut(why: string, atMs: number | null): void {
     this.#cutBy = why;
+    this.#cutAtMs = atMs;
   }
 
   #showProgress(committedAtMs: number): void {

@@ -2,7 +2,7 @@
  * What a command is given of the world, and the beginning that all of them share: environment to configuration, or
  * every fault on stderr at once.
  */
-import { loadConfig, type ConfigResult, type Part } from '../config.ts';
+import { loadConfig, type Config, type ConfigResult, type Part } from '../config.ts';
 import { misspellings } from '../config-rules.ts';
 import {
   problemText,
@@ -88,4 +88,9 @@ export function warn(warnings: readonly ConfigWarning[], context: CommandContext
   for (const { name, warning } of warnings) {
     context.stderr.write(`gavelcast: warning: ${name} ${warning}\n`);
   }
+}
+
+/** The log of a command whose output is data: ordinary lines would bury it; who asks for `debug` gets them. */
+export function quieter(config: Pick<Config, 'log'>): Config['log'] {
+  return config.log.level === 'info' ? { ...config.log, level: 'warn' } : config.log;
 }

@@ -9,7 +9,9 @@ import type { DoctorOptions } from './doctor.ts';
 import { EXIT, type CommandContext, type CommonOptions } from './context.ts';
 import { parseLifetime } from './lifetime.ts';
 import { variablesHelp } from './option-help.ts';
+import type { ReplayOptions } from './replay.ts';
 import type { TailOptions } from './tail.ts';
+import { parseTimeArgument, type TimeArgument } from './time-argument.ts';
 import type { TokenOptions } from './token.ts';
 import type { WatchOptions } from './watch.ts';
 
@@ -23,6 +25,15 @@ const EXIT_CODES = `Exit codes:
   69  a port or service that is needed is not available
   70  internal error
   78  configuration, or the database's settings, must be mended first`;
+
+const REPLAY_HELP = `
+Times: 2026-02-01T10:30:00Z, 2026-02-01T11:30:00+01:00; without a zone the database's own wall clock
+('2026-02-01 10:30', 2026-02-01); or how long ago: 90s, 30m, 2h, 7d. Commits are known to the second.
+
+One JSON object a line: committedAt, transaction (GTID or file:position), to (watchersOf: the item whose
+watchers got it, or null; userIds: who got it by name, watching or not), v2Only, and event: the text as it
+was sent, with its eventId. Countdowns (auction_ending) come from the clock and are not told again.
+Nothing is written anywhere, and a running server is not disturbed: no checkpoint, a server id of its own.`;
 
 /**
  * Runs one command line.
@@ -67,6 +78,7 @@ function buildProgram(context: CommandContext, finish: (code: number) => void): 
     .addHelpText('after', `\n${EXIT_CODES}`);
   addServe(program, context, finish);
   addTail(program, context, finish);
+  addReplay(program, context, finish);
   addWatch(program, context, finish);
   addToken(program, context, finish);
   addConfig(program, context, finish);
@@ -98,6 +110,32 @@ function addTail(program: Command, context: CommandContext, finish: Finish): voi
     .action(async (options: TailOptions) => {
       const { tail } = await import('./tail.ts');
       finish(await tail(options, context));
+    });
+}
+
+function addReplay(program: Command, context: CommandContext, finish: Finish): void {
+  subcommand(program, 'replay', 'tell from the binlogs who was told what in a past window')
+    .requiredOption('--since <time>', 'where the window begins', parseTime)
+    .option('--until <time>', 'where it ends, itself not part of it; default: now', parseTime)
+    .option('--item <id>', 'only this item; may be repeated', collect)
+    .option(
+      '--user <id>',
+      'only what went to this user by name: outbid, auction_ended',
+      parseUserId,
+    )
+    .addHelpText('after', REPLAY_HELP)
+    .addHelpText(
+      'after',
+      examples(
+        'gavelcast replay --since 2h --item 42',
+        "gavelcast replay --since '2026-02-01 10:30' --until '2026-02-01 10:45' > told.ndjson",
+        'gavelcast replay --since 2026-02-01T10:30:00Z --user 7 | jq -c .event',
+      ),
+    )
+    .addHelpText('after', `\n${EXIT_CODES}`)
+    .action(async (options: ReplayOptions) => {
+      const { replay } = await import('./replay.ts');
+      finish(await replay(options, context));
     });
 }
 
@@ -201,6 +239,14 @@ function parseUserId(value: string): number {
   const id = Number(value);
   if (/^\d+$/.test(value) && Number.isSafeInteger(id) && id > 0) return id;
   throw new InvalidArgumentError('Not a user id: a positive whole number is needed.');
+}
+
+function parseTime(value: string): TimeArgument {
+  const time = parseTimeArgument(value);
+  if (time !== null) return time;
+  throw new InvalidArgumentError(
+    "Not a time such as 2026-02-01T10:30:00Z, '2026-02-01 10:30' or 2h.",
+  );
 }
 
 function parseExpires(value: string): number {

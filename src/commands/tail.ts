@@ -8,7 +8,7 @@ import { createLog } from '../log.ts';
 import type { EventBatch, Publisher } from '../ports.ts';
 import { encodeEvent } from '../protocol/event-message.ts';
 import { describeSource } from './describe-source.ts';
-import { EXIT, explain, findEnvironment, loadOrExplain, warn } from './context.ts';
+import { EXIT, explain, findEnvironment, loadOrExplain, quieter, warn } from './context.ts';
 import type { CommandContext, CommonOptions } from './context.ts';
 import { readFeedOptions } from './feed-options.ts';
 import { watchForInterruption } from './interruption.ts';
@@ -56,11 +56,6 @@ export async function tail(options: TailOptions, context: CommandContext): Promi
     interruption.dispose();
     flush();
   }
-}
-
-/** Ordinary log lines would bury the events; an operator who asks for `debug` gets them. */
-function quieter(config: Config): Config['log'] {
-  return config.log.level === 'info' ? { ...config.log, level: 'warn' } : config.log;
 }
 
 /** A publisher that writes each event as a line. */
