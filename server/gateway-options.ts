@@ -114,6 +114,8 @@ export interface Gateway extends Required<Publisher> {
    * @throws AppError PORT_UNAVAILABLE when the address is taken or may not be bound
    */
   listen(): Promise<{ readonly host: string; readonly port: number }>;
+  /** What `publish` does once the events are encoded: for events that were encoded elsewhere. Synchronous. */
+  take(publication: Publication): void;
   /** Drains: takes no new clients, closes all with 1012, paced, within `drainMs`. Idempotent. */
   stop(): Promise<void>;
   stats(): GatewayStats;

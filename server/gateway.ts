@@ -120,7 +120,10 @@ class HttpGateway implements Gateway {
 
   async #drain(): Promise<void> {
     this.#isDraining = true;
-    await this.#clients.drain(this.#options.drainMs);
+    const { drainMs, reusePort, inheritedFd } = this.#options;
+    // Where somebody else takes connections, now or soon, nobody is to be turned away by us.
+    if (reusePort || inheritedFd !== null) this.#entrance.leave();
+    await this.#clients.drain(drainMs);
     this.#clients.stop();
     await this.#entrance.close();
   }

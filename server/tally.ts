@@ -21,18 +21,46 @@ export class Tally<Word extends string | number> {
   }
 }
 
-/** Why connections ended, and why some never began. */
+const ZERO = {
+  connectionsAccepted: 0,
+  upgradesRefused: 0,
+  /** Sockets cut before they became a client, because there were too many of them. */
+  handshakesCut: 0,
+  authenticationsFailed: 0,
+  messagesReceived: 0,
+  messagesRateLimited: 0,
+  eventsPublished: 0,
+  framesDelivered: 0,
+  bytesDelivered: 0,
+  /** Requests to recover that were met, and that were answered with the state alone. */
+  recoveriesMet: 0,
+  recoveriesRefused: 0,
+  eventsReplayed: 0,
+  slowClientsClosed: 0,
+  heartbeatsLost: 0,
+};
+
+/** Everything that was counted. */
+export type GatewayTotals = Readonly<typeof ZERO> & {
+  /** Connections that ended, by close code: ours, else the client's. */
+  readonly closesByCode: ReadonlyMap<CloseLabel, number>;
+  /** Tokens that were refused, by reason. */
+  readonly tokenRefusals: ReadonlyMap<string, number>;
+  /** Requests that were refused before the upgrade, by HTTP status. */
+  readonly upgradeRefusals: ReadonlyMap<number, number>;
+};
+
+/** What a gateway counts from its start. */
 export class GatewayTallies {
   readonly closes = new Tally<CloseLabel>();
   readonly tokens = new Tally<string>();
   readonly upgrades = new Tally<number>();
+  /** The plain counts; whoever sees it happen adds to them. */
+  readonly totals = { ...ZERO };
 
-  get counts(): {
-    readonly closesByCode: ReadonlyMap<CloseLabel, number>;
-    readonly tokenRefusals: ReadonlyMap<string, number>;
-    readonly upgradeRefusals: ReadonlyMap<number, number>;
-  } {
+  read(): GatewayTotals {
     return {
+      ...this.totals,
       closesByCode: this.closes.counts,
       tokenRefusals: this.tokens.counts,
       upgradeRefusals: this.upgrades.counts,
@@ -43,26 +71,4 @@ export class GatewayTallies {
   closed(code: number): void {
     this.closes.add(THEIR_CODES.has(code) || Object.hasOwn(CLOSE_CODES, code) ? code : 'other');
   }
-}
-
-const ZERO = {
-  connectionsAccepted: 0,
-  upgradesRefused: 0,
-  handshakesCut: 0,
-  authenticationsFailed: 0,
-  messagesReceived: 0,
-  messagesRateLimited: 0,
-  eventsPublished: 0,
-  framesDelivered: 0,
-  bytesDelivered: 0,
-  recoveriesMet: 0,
-  recoveriesRefused: 0,
-  eventsReplayed: 0,
-  slowClientsClosed: 0,
-  heartbeatsLost: 0,
-};
-
-/** The gateway's plain counts, all at zero. */
-export function createCounts(): typeof ZERO {
-  return { ...ZERO };
 }

@@ -69,6 +69,8 @@ interface Shape {
 }
 
 /** The wire event of a domain event; null for the two that have none (a user's standing, a watchlist row). */
+export function encodeEvent(event: AuctionEvent, context: EncodingContext): WireEvent;
+export function encodeEvent(event: DomainEvent, context: EncodingContext): WireEvent | null;
 export function encodeEvent(event: DomainEvent, context: EncodingContext): WireEvent | null {
   if (event.type === 'UserStandingChanged' || event.type === 'WatchlistChanged') {
     return null;

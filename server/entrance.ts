@@ -1,0 +1,117 @@
+/**
+ * The public port: every request that comes in, turned away or made a client.
+ */
+import type { Server } from 'node:http';
+
+import type { RefusalReason } from './admission.ts';
+import type { ClientSocket } from './client-socket.ts';
+import type { Clients } from './clients.ts';
+import type { Door } from './door.ts';
+import { EventStreamRoute } from './event-stream-route.ts';
+import type { GatewayDeps, GatewayOptions } from './gateway-options.ts';
+import { createHttpRoutes } from './http-routes.ts';
+import { bind, createListener, renewCertificate, stopListening, type Address } from './listener.ts';
+import type { GatewayTallies } from './tally.ts';
+import type { TokenVerifier } from './token-verifier.ts';
+import { createUpgrade, type Arrival } from './upgrade.ts';
+
+export interface EntranceDeps extends Pick<GatewayDeps, 'reads'> {
+  readonly options: GatewayOptions;
+  readonly door: Door;
+  readonly clients: Clients;
+  readonly tallies: GatewayTallies;
+  readonly isDraining: () => boolean;
+  readonly verify: TokenVerifier;
+  /** The token of a request for an event stream was refused. */
+  readonly tokenRefused: (addressKey: string | null, reason: RefusalReason) => void;
+}
+
+export class Entrance {
+  readonly #deps: EntranceDeps;
+  readonly #events: EventStreamRoute;
+  readonly #http: Server;
+  #left: Promise<void> | null = null;
+
+  constructor(deps: EntranceDeps) {
+    this.#deps = deps;
+    this.#events = this.#createEvents();
+    this.#http = this.#createServer();
+  }
+
+  /** @throws AppError PORT_UNAVAILABLE */
+  open(): Promise<Address> {
+    return bind(this.#http, this.#deps.options);
+  }
+
+  /** Takes another certificate. @throws AppError CONFIG_INVALID; the old one stays then */
+  renewCertificate(tls: GatewayOptions['tls']): void {
+    renewCertificate(this.#http, tls);
+  }
+
+  /** Takes no more connections; requests on open ones are still answered. Idempotent. */
+  leave(): void {
+    this.#left ??= stopListening(this.#http);
+  }
+
+  /** Stops listening and cuts what is still open. */
+  async close(): Promise<void> {
+    this.#events.stop();
+    this.leave();
+    this.#http.closeAllConnections();
+    await this.#left;
+  }
+
+  #createServer(): Server {
+    const { options, door, tallies, reads, isDraining } = this.#deps;
+    const { handshakeWithinMs, tls, staticRoutes = null } = options;
+    const upgrade = createUpgrade({
+      options,
+      door,
+      refused: (status) => {
+        tallies.totals.upgradesRefused += 1;
+        tallies.upgrades.add(status);
+      },
+      accepted: (socket, arrival) => {
+        this.#accept(socket, arrival);
+      },
+    });
+    const answer = createHttpRoutes({
+      reads,
+      isDraining,
+      staticRoutes,
+      events: (request, response) => {
+        this.#events.handle(request, response);
+      },
+    });
+    const { handshakes } = door;
+    return createListener({ handshakeWithinMs, tls, answer, upgrade, handshakes });
+  }
+
+  #createEvents(): EventStreamRoute {
+    const { clients, door, tallies, verify, isDraining, tokenRefused } = this.#deps;
+    return new EventStreamRoute({
+      verify,
+      isDraining,
+      door,
+      refused: () => {
+        tallies.totals.upgradesRefused += 1;
+      },
+      tokenRefused,
+      accepted: (stream, { token, wants, wire, addressKey }) => {
+        const setup = { socket: stream, isV2: true, wants, addressKey };
+        const connection = clients.add(setup, wire);
+        stream.open(connection);
+        clients.begin(connection, token);
+      },
+    });
+  }
+
+  #accept(socket: ClientSocket, { credentials, wire, addressKey }: Arrival): void {
+    const { clients } = this.#deps;
+    const { version, token, since, watchlist } = credentials;
+    const wants = since === null && !watchlist ? null : { since, watchlist, itemIds: [] };
+    const connection = clients.add({ socket, isV2: version === 2, wants, addressKey }, wire);
+    socket.attach(connection, wire);
+    clients.begin(connection, token);
+  }
+}
