@@ -17,6 +17,7 @@ import type { CommandContext, CommonOptions } from './context.ts';
 import { readFeedOptions } from './feed-options.ts';
 import { describeSource } from './describe-source.ts';
 import { readTlsFiles, tokenProblems } from './gateway-files.ts';
+import { inheritedSocket } from './inherited-socket.ts';
 import { reloadOnHangup } from './reload.ts';
 import { exitOnUncaught, watchForInterruption, type Interruption } from './interruption.ts';
 import { changeLevelOnSignal } from './log-level.ts';
@@ -79,23 +80,26 @@ export async function serve(options: CommonOptions, context: CommandContext): Pr
   }
 }
 
-/** What the files that the configuration names hold. Null: there were faults, and all of them are on stderr. */
+/** What the files that the configuration names hold, and the socket that was passed to us. Null: there were faults, and all of them are on stderr. */
 function readFiles(
   config: Config,
   env: Environment,
   context: CommandContext,
-): Pick<ApplicationOptions, 'feed' | 'tls'> | null {
+): Pick<ApplicationOptions, 'feed' | 'tls' | 'inheritedFd'> | null {
   const { cwd } = context;
   const feed = readFeedOptions(config.source, cwd);
   const kept = checkpointPath(config.source, { env, cwd });
+  const socket = inheritedSocket(context.env, process.pid);
   const problems = [
     ...(feed.ok ? [] : feed.problems),
     ...(kept.ok ? [] : [kept.problem]),
+    ...(socket.ok ? [] : [socket.problem]),
     ...tokenProblems(config.tokens.rules),
   ];
   const tls = readTlsFiles(config.server, cwd, problems);
-  if (feed.ok && kept.ok && problems.length === 0) {
-    return { feed: { ...feed.options, checkpointFile: kept.path }, tls };
+  if (feed.ok && kept.ok && socket.ok && problems.length === 0) {
+    const options = { ...feed.options, checkpointFile: kept.path };
+    return { feed: options, tls, inheritedFd: socket.fd };
   }
   explain(problems, context);
   return null;
@@ -110,18 +114,10 @@ interface Running {
   readonly manager: ServiceManager;
 }
 
-/** Listens first, so that `/healthz` answers while the source is still being looked for. */
 async function run(application: Application, running: Running): Promise<number> {
   const { config, log, interruption, manager } = running;
   try {
-    const url = announceAddress(await application.listen(), config, log);
-    const impatience = setTimeout(() => {
-      manager.ready(`listening on ${url}; the source was not reached yet`);
-    }, READY_WITHIN_MS);
-    await tailUntilInterrupted(application, running).finally(() => {
-      clearTimeout(impatience);
-    });
-    manager.ready(`listening on ${url}`);
+    await (config.server.reusePort ? takeOver(application, running) : start(application, running));
     const signal = await interruption.happened;
     manager.stopping(config.server.drainMs);
     log.info({ signal, text: `${signal}: closing connections and stopping` }, 'stopping');
@@ -135,15 +131,45 @@ async function run(application: Application, running: Running): Promise<number> 
   }
 }
 
-/** Resolves when the stream is live, when it halted (and `/readyz` says so), or when it was interrupted before. */
-async function tailUntilInterrupted(application: Application, running: Running): Promise<void> {
+/** Listens first, so that `/healthz` answers while the source is still being looked for. */
+async function start(application: Application, running: Running): Promise<void> {
+  const { config, log, manager } = running;
+  const url = announceAddress(await application.listen(), config, log);
+  const impatience = setTimeout(() => {
+    manager.ready(`listening on ${url}; the source was not reached yet`);
+  }, READY_WITHIN_MS);
+  await tailUntilInterrupted(application, running).finally(() => {
+    clearTimeout(impatience);
+  });
+  manager.ready(`listening on ${url}`);
+}
+
+/** Listens only once it is live: until then, all new connections are for the process that holds the port now. */
+async function takeOver(application: Application, running: Running): Promise<void> {
+  const { config, log, interruption, manager } = running;
+  const isLive = await tailUntilInterrupted(application, running);
+  if (interruption.signal.aborted) return;
+  if (!isLive) {
+    const text = 'the feed halted before it was live: the port is left to whoever serves on it';
+    log.error({ text }, 'port not taken');
+    return;
+  }
+  const url = announceAddress(await application.listen(), config, log);
+  manager.ready(`listening on ${url}`);
+}
+
+/** @returns true when the stream is live; false when it halted (and `/readyz` says so), or was interrupted before */
+async function tailUntilInterrupted(application: Application, running: Running): Promise<boolean> {
   try {
     const source = await Promise.race([application.tail(), running.interruption.happened]);
-    if (typeof source !== 'string') announceSource(source, application.reads.book, running);
+    if (typeof source === 'string') return false;
+    announceSource(source, application.reads.book, running);
+    return true;
   } catch (error) {
     const isHalt = error instanceof AppError && exitCodeOf(error) === null;
     // The feed has logged why. Ending here would only make a service manager start us into the same fault again.
     if (!isHalt) throw error;
+    return false;
   }
 }
 
