@@ -3,53 +3,22 @@
  */
 import { randomBytes } from 'node:crypto';
 import { connect, type Socket } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
 
 import type { RecoveryPlan } from './recovery.ts';
-import { summarise } from './statistics.ts';
 
 const EVENT = Buffer.from('"type":"bid_update"');
-/** When a bid was published stands in its `timestamp`. */
-const TIMESTAMP = Buffer.from('"timestamp":"');
-const TIMESTAMP_LENGTH = 24;
 
 let plan: RecoveryPlan | null = null;
-let latencies: number[] = [];
 let sockets: Socket[] = [];
 
-process.on('message', (heard: RecoveryPlan | 'reset' | 'report' | 'connect' | 'recover') => {
-  if (typeof heard === 'object') void prepare(heard);
-  else if (heard === 'reset') {
-    latencies = [];
-    say({ kind: 'reset' });
-  } else if (heard === 'report') {
-    const { p50, p99 } = summarise(Float64Array.from(latencies));
-    say({ kind: 'report', p50, p99 });
-  } else if (heard === 'connect') void connectAll();
-  else void recover();
+process.on('message', (heard: RecoveryPlan | 'connect' | 'recover' | 'leave' | 'return') => {
+  if (typeof heard === 'object') plan = heard;
+  else if (heard === 'connect') void connectAll();
+  else if (heard === 'recover') void recoverAll();
+  else if (heard === 'leave') leaveAll();
+  else void returnAll();
 });
-
-/** Opens the client that stays, and one connection for each that comes back. */
-async function prepare(given: RecoveryPlan): Promise<void> {
-  plan = given;
-  const first = given.clients[0];
-  if (first === undefined) throw new Error('no clients');
-  const witness = await dial(given.port, first.token);
-  witness.on('data', (bytes: Buffer) => {
-    let at = bytes.indexOf(TIMESTAMP);
-    while (at !== -1) {
-      const text = bytes.toString(
-        'latin1',
-        at + TIMESTAMP.length,
-        at + TIMESTAMP.length + TIMESTAMP_LENGTH,
-      );
-      const published = Date.parse(text);
-      if (!Number.isNaN(published)) latencies.push(Date.now() - published);
-      at = bytes.indexOf(TIMESTAMP, at + 1);
-    }
-  });
-  witness.write(frame(`{"action":"subscribe","itemId":${given.hot.toString()}}`));
-  say({ kind: 'ready' });
-}
 
 /** So many connect at a time: what is measured afterwards is not how fast connections are accepted. */
 const CONNECTING_MAX = 100;
@@ -64,24 +33,56 @@ async function connectAll(): Promise<void> {
   say({ kind: 'connected' });
 }
 
-async function recover(): Promise<void> {
+async function recoverAll(): Promise<void> {
   if (plan === null) return;
   const { clients, since, due } = plan;
-  const all = sockets.map(async (socket, at) => {
-    const done = untilReplayed(socket, due);
-    const itemIds = clients[at]?.itemIds;
-    socket.write(frame(JSON.stringify({ action: 'subscribe', itemIds, since })));
-    await done;
-  });
-  await Promise.all(all);
+  await Promise.all(
+    sockets.map((socket, at) =>
+      recover(socket, { itemIds: clients[at]?.itemIds ?? [], since, due }),
+    ),
+  );
   say({ kind: 'recovered' });
+}
+
+/** All are cut off at once, as when a server is killed. */
+function leaveAll(): void {
+  for (const socket of sockets) socket.destroy();
+  sockets = [];
+  say({ kind: 'left' });
+}
+
+/** The first try of the SDK comes after 0.5 to 1 s, evenly spread. */
+const RETURN_WITHIN_MS = 500;
+
+async function returnAll(): Promise<void> {
+  if (plan === null) return;
+  const { port, clients, since, due } = plan;
+  await Promise.all(
+    clients.map(async ({ token, itemIds }) => {
+      await delay(Math.random() * RETURN_WITHIN_MS);
+      const socket = await dial(port, token);
+      sockets.push(socket);
+      await recover(socket, { itemIds, since, due });
+    }),
+  );
+  say({ kind: 'returned' });
+}
+
+async function recover(
+  socket: Socket,
+  wanted: { readonly itemIds: readonly number[]; readonly since: string; readonly due: number },
+): Promise<void> {
+  const { itemIds, since, due } = wanted;
+  const done = untilReplayed(socket, due);
+  socket.write(frame(JSON.stringify({ action: 'subscribe', itemIds, since })));
+  await done;
 }
 
 function untilReplayed(socket: Socket, due: number): Promise<void> {
   return new Promise((resolve, reject) => {
     let heard = 0;
     let rest = Buffer.alloc(0);
-    socket.on('data', (chunk: Buffer) => {
+    const onData = (chunk: Buffer): void => {
       const bytes = Buffer.concat([rest, chunk]);
       let end = 0;
       for (let at = bytes.indexOf(EVENT); at !== -1; at = bytes.indexOf(EVENT, end)) {
@@ -89,8 +90,11 @@ function untilReplayed(socket: Socket, due: number): Promise<void> {
         heard += 1;
       }
       rest = Buffer.from(bytes.subarray(Math.max(end, bytes.length - EVENT.length + 1)));
-      if (heard >= due) resolve();
-    });
+      if (heard < due) return;
+      socket.off('data', onData).resume();
+      resolve();
+    };
+    socket.on('data', onData);
     socket.once('close', () => {
       const last = rest.toString('latin1').slice(-40);
       reject(new Error(`closed after ${String(heard)} of ${String(due)} events: ${last}`));

@@ -2,9 +2,9 @@
  * Recovery under load: 10,000 clients come back at once to a full history while one hot item goes on.
  * `npm run bench:recovery [-- --clients N --missed N --rate N --json FILE]`
  *
- * The gateway runs in this process with a book in memory; clients are bare sockets in a process of their own. Measured are
- * how late the event loop runs (its delay, sampled every 1 ms) and how long a live event takes to a client that did not
- * leave, both while nobody recovers and while all do.
+ * The gateway runs in this process with a book in memory; clients are bare sockets in a process of their own, and one
+ * client that stays is in a third. Measured are how late the event loop runs (its delay, sampled every 1 ms), how long a
+ * live event takes to the client that stays, and what an event costs in memory while the history holds it.
  */
 import { fork, type ChildProcess } from 'node:child_process';
 import { mkdir, writeFile } from 'node:fs/promises';
@@ -15,11 +15,13 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 
 import { createGateway } from '../server/gateway.ts';
-import type { BidPlaced } from '../src/auction/domain-event.ts';
-import { bidIdOf, itemIdOf, userIdOf, type EventId, type Money } from '../src/auction/ids.ts';
+import type { GatewayStats } from '../server/gateway-options.ts';
+import type { DomainEvent } from '../src/auction/domain-event.ts';
 import type { Log } from '../src/ports.ts';
 import { mint, OPTIONS } from '../test/server/support/gateway-harness.ts';
 import { MemoryReads } from '../test/server/support/memory-reads.ts';
+import { bidOn, fill, heldBytes } from './recovery-history.ts';
+import type { WitnessPlan } from './recovery-witness.ts';
 import { table } from './statistics.ts';
 
 const { values: options } = parseArgs({
@@ -42,29 +44,15 @@ const QUIET_MS = 5_000;
 /** What the clients' process is told and says. */
 export interface RecoveryPlan {
   readonly port: number;
-  readonly hot: number;
   readonly clients: readonly { readonly token: string; readonly itemIds: readonly number[] }[];
   readonly since: string;
   /** Events each client must get. */
   readonly due: number;
 }
 
-let made = 0;
-
-function bid(itemId: number): BidPlaced {
-  made += 1;
-  return {
-    type: 'BidPlaced',
-    // As long as those of a GTID source.
-    eventId: `gAAAAAAAAAAAAAAAAAAAAAA${made.toString(36).padStart(6, '0')}.0.0.t4x2k1` as EventId,
-    itemId: itemIdOf(itemId),
-    bidId: bidIdOf(made),
-    bidderId: userIdOf(7),
-    amount: '1234.50' as Money,
-    placedAtMs: Date.now(),
-    reserveMet: null,
-    bidCount: made,
-  };
+interface Stats extends GatewayStats {
+  /** Memory that one event of the history takes. */
+  readonly bytesPerEvent: number;
 }
 
 interface Phase {
@@ -74,6 +62,7 @@ interface Phase {
   readonly loopMaxMs: number;
   readonly liveP50Ms: number;
   readonly liveP99Ms: number;
+  readonly liveMaxMs: number;
   readonly seconds: number;
 }
 
@@ -84,60 +73,60 @@ async function main(): Promise<void> {
     { ...OPTIONS, connectionsMax: CLIENTS + 10, messageBurstMax: 1_000 },
     { log: silence(), now: Date.now, reads, clockOffsetMs: () => 0 },
   );
-  const publish = (...events: BidPlaced[]): void => {
-    gateway.publish({ events, nameOf: () => 'Beate', committedAtMs: Date.now() });
+  const publish = (event: DomainEvent): void => {
+    gateway.publish({ events: [event], nameOf: () => 'Beate', committedAtMs: Date.now() });
   };
   const { port } = await gateway.listen();
-  // A full ring: 200,000 events, the last of which are the missed ones.
   const perItem = Math.round(MISSED / ITEMS_PER_CLIENT);
-  const missed = perItem * ITEMS;
-  for (let at = 0; at < OPTIONS.history.eventsMax - missed; at += 1) publish(bid(HOT));
-  const last = bid(HOT);
-  publish(last);
-  for (let at = 0; at < missed; at += 1) publish(bid((at % ITEMS) + 1));
-  const child = fork(fileURLToPath(new URL('recovery-clients.ts', import.meta.url)));
+  const { eventsMax } = OPTIONS.history;
+  const emptyBytes = heldBytes();
+  const since = fill({ publish, eventsMax, hot: HOT, missed: perItem * ITEMS, items: ITEMS });
+  const bytesPerEvent = (heldBytes() - emptyBytes) / gateway.stats().historyEvents;
+  const clients = forkScript('recovery-clients.ts');
+  const witness = forkScript('recovery-witness.ts');
   try {
     const plan: RecoveryPlan = {
       port,
-      hot: HOT,
-      since: last.eventId,
+      since,
       due: perItem * ITEMS_PER_CLIENT,
       clients: Array.from({ length: CLIENTS }, (_, at) => ({
         token: mint({ userId: at + 100 }),
         itemIds: [0, 1, 2].map((step) => ((at * 7 + step * 331) % ITEMS) + 1),
       })),
     };
-    child.send(plan);
-    await message(child, 'ready');
+    clients.send(plan);
+    const seat: WitnessPlan = { port, token: mint({ userId: 1 }), itemId: HOT };
+    await ask(witness, seat, 'ready');
     const stopBids = liveBids(publish);
-    const quiet = await measure('nobody recovers', child, () => delay(QUIET_MS));
-    const arrival = await measure(
-      `${CLIENTS.toString()} connect, 100 at a time`,
-      child,
-      async () => {
-        child.send('connect');
-        await message(child, 'connected');
-      },
+    const count = CLIENTS.toLocaleString('en');
+    const quiet = await measure('nobody recovers', witness, () => delay(QUIET_MS));
+    const arrival = await measure(`${count} connect, 100 at a time`, witness, () =>
+      ask(clients, 'connect', 'connected'),
     );
-    const storm = await measure(`${CLIENTS.toString()} recover at once`, child, async () => {
-      child.send('recover');
-      await message(child, 'recovered');
-    });
+    const storm = await measure(`${count} recover at once`, witness, () =>
+      ask(clients, 'recover', 'recovered'),
+    );
+    await ask(clients, 'leave', 'left');
+    while (gateway.stats().connectionsOpen > 1) await delay(20);
+    const comeback = await measure(`${count} connect and recover`, witness, () =>
+      ask(clients, 'return', 'returned'),
+    );
     stopBids();
-    await report([quiet, arrival, storm], gateway.stats());
+    await report([quiet, arrival, storm, comeback], { ...gateway.stats(), bytesPerEvent });
   } finally {
-    child.kill();
+    clients.kill();
+    witness.kill();
     await gateway.stop();
   }
 }
 
 /** Bids on the hot item at the rate, as the feed publishes them. */
-function liveBids(publish: (event: BidPlaced) => void): () => void {
+function liveBids(publish: (event: DomainEvent) => void): () => void {
   const startedAt = performance.now();
   let sent = 0;
   const timer = setInterval(() => {
     const due = ((performance.now() - startedAt) * RATE) / 1000;
-    for (; sent < due; sent += 1) publish(bid(HOT));
+    for (; sent < due; sent += 1) publish(bidOn(HOT));
   }, 1000 / RATE);
   return () => {
     clearInterval(timer);
@@ -146,19 +135,20 @@ function liveBids(publish: (event: BidPlaced) => void): () => void {
 
 async function measure(
   name: string,
-  child: ChildProcess,
+  witness: ChildProcess,
   work: () => Promise<unknown>,
 ): Promise<Phase> {
-  child.send('reset');
-  await message(child, 'reset');
+  await ask(witness, 'reset', 'reset');
   const loop = monitorEventLoopDelay({ resolution: 1 });
   loop.enable();
   const startedAt = performance.now();
   await work();
   const seconds = (performance.now() - startedAt) / 1000;
   loop.disable();
-  child.send('report');
-  const { p50, p99 } = (await message(child, 'report')) as { p50: number; p99: number };
+  const { p50, p99, max } = (await ask(witness, 'report', 'report')) as Record<
+    'p50' | 'p99' | 'max',
+    number
+  >;
   return {
     name,
     seconds,
@@ -167,14 +157,15 @@ async function measure(
     loopMaxMs: loop.max / 1e6,
     liveP50Ms: p50,
     liveP99Ms: p99,
+    liveMaxMs: max,
   };
 }
 
-async function report(phases: readonly Phase[], stats: object): Promise<void> {
+async function report(phases: readonly Phase[], stats: Stats): Promise<void> {
   const ms = (value: number): string => value.toFixed(1);
   process.stdout.write(
     `${table([
-      ['', 'loop p50', 'loop p99', 'loop max', 'live p50', 'live p99', 'seconds'],
+      ['', 'loop p50', 'loop p99', 'loop max', 'live p50', 'live p99', 'live max', 'seconds'],
       ...phases.map((it) => [
         it.name,
         ms(it.loopP50Ms),
@@ -182,9 +173,15 @@ async function report(phases: readonly Phase[], stats: object): Promise<void> {
         ms(it.loopMaxMs),
         ms(it.liveP50Ms),
         ms(it.liveP99Ms),
+        ms(it.liveMaxMs),
         it.seconds.toFixed(1),
       ]),
     ])}\n(milliseconds)\n`,
+  );
+  const { historyEvents, historyBytes, bytesPerEvent } = stats;
+  process.stdout.write(
+    `history: ${historyEvents.toLocaleString('en')} events of ${(historyBytes / historyEvents).toFixed(0)} bytes each ` +
+      `on the wire hold ${bytesPerEvent.toFixed(0)} bytes of memory each, indexes and all\n`,
   );
   const cpu = cpus()[0]?.model ?? 'unknown';
   const result = {
@@ -201,11 +198,15 @@ async function report(phases: readonly Phase[], stats: object): Promise<void> {
   await writeFile(options.json, `${JSON.stringify(result, null, 2)}\n`);
 }
 
-/** Waits for one kind of message of the clients' process. */
-function message(child: ChildProcess, kind: string): Promise<unknown> {
+function forkScript(file: string): ChildProcess {
+  return fork(fileURLToPath(new URL(file, import.meta.url)));
+}
+
+/** Says something to a process and waits for one kind of answer. */
+function ask(child: ChildProcess, what: string | object, kind: string): Promise<unknown> {
   return new Promise((resolve, reject) => {
     const onExit = (): void => {
-      reject(new Error(`the clients ended before "${kind}"`));
+      reject(new Error(`a process ended before it said "${kind}"`));
     };
     const onMessage = (heard: { readonly kind: string }): void => {
       if (heard.kind !== kind) return;
@@ -215,6 +216,7 @@ function message(child: ChildProcess, kind: string): Promise<unknown> {
     };
     child.once('exit', onExit);
     child.on('message', onMessage);
+    child.send(what);
   });
 }
 

@@ -8,14 +8,17 @@ import type { Connection } from './connection.ts';
 const WAITING_MAX = 8;
 
 /**
- * Messages answered in one turn of the event loop. One poll may bring those of tens of thousands of sockets, and live
- * events would have to wait for the last of them; the rest is answered in turns to come, first come first served.
+ * Milliseconds spent on answers in one turn of the event loop. One poll may bring the messages of tens of thousands of
+ * sockets, and live events would have to wait for the last of them; past the budget a message is only put down, and
+ * answered in a turn to come, first come first served.
  */
-const MESSAGES_PER_TURN = 64;
+const TURN_MS = 4;
 
 export interface InboxDeps {
   readonly log: Log;
   readonly now: Clock;
+  /** Milliseconds on a clock that never jumps. */
+  readonly monotonicMs: () => number;
   /** Answers one message; a promise when it has to ask the database. */
   readonly answer: (connection: Connection, text: string) => void | Promise<void>;
   /** A message over the rate was dropped: tell the client. */
@@ -24,10 +27,10 @@ export interface InboxDeps {
 
 export class Inbox {
   readonly #deps: InboxDeps;
-  /** Lets go of those whose turn it is; first come first served. */
-  #deferred: (() => void)[] = [];
-  #answeredThisTurn = 0;
-  #isTurnScheduled = false;
+  /** Whose messages wait for a turn with time left; first come first served. */
+  readonly #deferred = new Set<Connection>();
+  /** When the budget of this turn is used up; null while nothing was answered in it. */
+  #turnEndsAtMs: number | null = null;
 
   constructor(deps: InboxDeps) {
     this.#deps = deps;
@@ -44,13 +47,12 @@ export class Inbox {
       connection.waiting ??= [];
       connection.waiting.push(text);
       if (connection.waiting.length === WAITING_MAX) connection.pauseReading();
-    } else if (this.#answeredThisTurn >= MESSAGES_PER_TURN) {
+    } else if (!this.#hasTime()) {
       connection.waiting ??= [];
       connection.waiting.push(text);
-      this.hold(connection, this.#inTurn());
+      connection.isBusy = true;
+      this.#deferred.add(connection);
     } else {
-      this.#answeredThisTurn += 1;
-      this.#scheduleTurn();
       const answered = this.#deps.answer(connection, text);
       if (answered !== undefined) this.hold(connection, answered);
     }
@@ -73,30 +75,28 @@ export class Inbox {
     void this.#goOn(connection, work);
   }
 
-  /** Resolves in the turn in which there is room again. */
-  #inTurn(): Promise<void> {
-    return new Promise((resolve) => {
-      this.#deferred.push(resolve);
-    });
-  }
-
-  #scheduleTurn(): void {
-    if (this.#isTurnScheduled) return;
-    this.#isTurnScheduled = true;
-    setImmediate(this.#takeTurn);
+  /** Whether another message can be answered in this turn; a turn begins with the first one asked about. */
+  #hasTime(): boolean {
+    const nowMs = this.#deps.monotonicMs();
+    if (this.#turnEndsAtMs === null) {
+      this.#turnEndsAtMs = nowMs + TURN_MS;
+      setImmediate(this.#takeTurn);
+    }
+    return nowMs < this.#turnEndsAtMs;
   }
 
   readonly #takeTurn = (): void => {
-    this.#isTurnScheduled = false;
-    const due = this.#deferred.splice(0, MESSAGES_PER_TURN);
-    this.#answeredThisTurn = due.length;
-    if (due.length > 0) this.#scheduleTurn();
-    for (const go of due) go();
+    this.#turnEndsAtMs = null;
+    for (const connection of this.#deferred) {
+      if (!this.#hasTime()) return;
+      this.#deferred.delete(connection);
+      void this.#goOn(connection, null);
+    }
   };
 
-  async #goOn(connection: Connection, work: Promise<void>): Promise<void> {
+  async #goOn(connection: Connection, work: Promise<void> | null): Promise<void> {
     try {
-      await work;
+      if (work !== null) await work;
       while (connection.waiting !== null && !connection.isClosing()) {
         const waiting = connection.waiting;
         connection.waiting = null;
