@@ -1,13 +1,17 @@
 /**
  * The server under attack, in a process of its own: the real gateway over a book in memory, publishing an event every
- * 20 ms to whoever watches item 1. Says its port, its counts and its memory when asked.
+ * 20 ms to whoever watches item 1. Says its port, its counts and its memory when asked. The first argument: gateway
+ * options as JSON, over the ones here.
  */
 import { setTimeout as delay } from 'node:timers/promises';
+import type { GatewayOptions } from '../../../server/gateway-options.ts';
 import { GatewayHarness, OPTIONS } from '../../server/support/gateway-harness.ts';
 import { bidPlaced } from '../../server/support/events.ts';
 
 const EVENT_EVERY_MS = 20;
+const ITEMS = 1000;
 
+const given = JSON.parse(process.argv[2] ?? '{}') as Partial<GatewayOptions>;
 const harness = await GatewayHarness.start({
   messageBurstMax: 200,
   messagesPerSecondMax: 20,
@@ -19,8 +23,9 @@ const harness = await GatewayHarness.start({
     newPerSecondMax: 5000,
     failuresMax: 20,
   },
+  ...given,
 });
-harness.reads.list(1);
+for (let itemId = 1; itemId <= ITEMS; itemId += 1) harness.reads.list(itemId);
 
 process.on('message', (message) => {
   if (message === 'measure') void measure();

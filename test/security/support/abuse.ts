@@ -9,6 +9,7 @@ import { fileURLToPath } from 'node:url';
 import { setTimeout as delay } from 'node:timers/promises';
 import { connectRawWatcher } from '../../support/raw-watcher.ts';
 import { mint } from '../../server/support/gateway-harness.ts';
+import type { GatewayOptions, GatewayStats } from '../../../server/gateway-options.ts';
 import type { AttackName, AttackOrder, Endings } from './attacker.ts';
 
 const TARGET = fileURLToPath(new URL('abuse-target.ts', import.meta.url));
@@ -46,8 +47,10 @@ export interface AbuseResult {
 }
 
 interface Measured {
+  /** Bytes, after a collection. */
   readonly rss: number;
   readonly heapUsed: number;
+  readonly stats: GatewayStats;
 }
 
 export class Target implements AsyncDisposable {
@@ -59,8 +62,8 @@ export class Target implements AsyncDisposable {
     this.port = port;
   }
 
-  static async start(): Promise<Target> {
-    const child = fork(TARGET, { execArgv: ['--expose-gc'] });
+  static async start(options: Partial<GatewayOptions> = {}): Promise<Target> {
+    const child = fork(TARGET, [JSON.stringify(options)], { execArgv: ['--expose-gc'] });
     const [{ port }] = (await once(child, 'message')) as [{ readonly port: number }];
     return new Target(child, port);
   }

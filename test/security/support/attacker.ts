@@ -44,7 +44,7 @@ export const ATTACKS = {
   },
   'pings without end': () => [
     Buffer.concat(
-      Array.from({ length: 2000 }, () => frame({ opcode: 9, payload: 'x'.repeat(125) })),
+      Array.from({ length: 500 }, () => frame({ opcode: 9, payload: 'x'.repeat(125) })),
     ),
   ],
 } as const satisfies Record<string, Hostility>;
@@ -55,13 +55,14 @@ export type AttackName = keyof typeof ATTACKS;
 export type Endings = Readonly<Record<string, number>>;
 
 const TICK_MS = 10;
+const HELD_MS_MAX = 30_000;
 
 export interface AttackOrder {
   readonly name: AttackName;
   readonly port: number;
   readonly count: number;
   readonly openedPerSecond: number;
-  /** How long the sockets stay after the last was opened. */
+  /** How long the sockets stay after the last was opened or, later, ended. */
   readonly holdMs: number;
 }
 
@@ -96,7 +97,16 @@ export async function attack(order: AttackOrder, allOpened: () => void): Promise
     if (performance.now() - startedAt < dueMs) await delay(TICK_MS);
   }
   allOpened();
-  await delay(holdMs);
+  const held = performance.now();
+  for (let open = -1; performance.now() - held < HELD_MS_MAX;) {
+    const before = open;
+    await delay(holdMs);
+    open = sockets
+      .values()
+      .filter((ending) => ending === 'open')
+      .toArray().length;
+    if (open === before || open === 0 || open === count) break;
+  }
   const endings: Record<string, number> = {};
   for (const [socket, ending] of sockets) {
     endings[ending] = (endings[ending] ?? 0) + 1;
