@@ -101,10 +101,7 @@ export async function attack(order: AttackOrder, allOpened: () => void): Promise
   for (let open = -1; performance.now() - held < HELD_MS_MAX;) {
     const before = open;
     await delay(holdMs);
-    open = sockets
-      .values()
-      .filter((ending) => ending === 'open')
-      .toArray().length;
+    open = [...sockets.values()].filter((ending) => ending === 'open').length;
     if (open === before || open === 0 || open === count) break;
   }
   const endings: Record<string, number> = {};
