@@ -7,14 +7,12 @@
  */
 import { Alarm } from './alarm.ts';
 import { applyEvent } from './auction-state.ts';
-import {
-  Connection,
-  type ConnectionStatus,
-  type ConnectOptions,
-  type Hello,
-} from './connection.ts';
+import { Connection, type Hello } from './connection.ts';
+import type { ConnectionStatus, ConnectOptions } from './connection-status.ts';
 import type { Environment } from './environment.ts';
+import { Handlers } from './handlers.ts';
 import { SeenEvents } from './seen-events.ts';
+import { newWatch, type Watch } from './watch.ts';
 import type {
   AuctionEvent,
   AuctionState,
@@ -34,23 +32,6 @@ export type ClientEvent =
 export type ClientEventType = ClientEvent['type'];
 export type EventOf<Type extends ClientEventType> = Extract<ClientEvent, { type: Type }>;
 
-interface Entry<Event> {
-  readonly handler: (event: Event) => void;
-}
-
-interface Watch {
-  readonly itemId: Id;
-  readonly entries: Set<Entry<WatchEvent>>;
-  state: AuctionState | null;
-  /** A state was handed out: the next one that is not continuous with it is a reset. */
-  isKnown: boolean;
-  request: 'due' | 'sent' | 'answered';
-  /** Moves of the position when the state was taken: only a later position can recover this item. */
-  joinedAtMove: number;
-  /** Bids up to this count are in a state that was taken together with a replay. */
-  bidCountInState: number;
-}
-
 type Subscribed = Extract<ControlMessage, { type: 'subscribed' }>;
 
 /** Items in one subscribe message: well within 16 KiB and the server's 1,000. */
@@ -61,7 +42,7 @@ export class GavelcastClient {
   readonly #connection: Connection;
   readonly #seen = new SeenEvents();
   readonly #watches = new Map<string, Watch>();
-  readonly #entries = new Map<ClientEventType, Set<Entry<ClientEvent>>>();
+  readonly #handlers = new Map<ClientEventType, Handlers<ClientEvent>>();
   readonly #wantsWatchers: boolean;
   readonly #askAgain: Alarm;
   /** Items to be unsubscribed, by key. */
@@ -105,19 +86,20 @@ export class GavelcastClient {
    *
    * @returns how to stop; the server is told when nobody watches the item any more
    */
-  watch(itemId: Id, handler: (event: WatchEvent) => void): () => void {
+  watch(itemId: Id, handle: (event: WatchEvent) => void): () => void {
     const key = String(itemId);
-    const watch = this.#watches.get(key) ?? newWatch(itemId);
-    const entry = { handler };
+    const watch = this.#watches.get(key) ?? newWatch(itemId, new Handlers());
     this.#watches.set(key, watch);
-    watch.entries.add(entry);
+    const { handlers } = watch;
+    const handler = handlers.add(handle);
     queueMicrotask(() => {
-      if (watch.state && watch.entries.has(entry)) call(entry, stateEvent(watch, watch.state));
+      const { state } = watch;
+      if (state) handlers.tell(handler, { type: 'state', itemId, state, reset: false });
     });
     this.#flushSoon();
     return () => {
-      watch.entries.delete(entry);
-      if (watch.entries.size > 0 || this.#watches.get(key) !== watch) return;
+      handlers.delete(handler);
+      if (handlers.size > 0 || this.#watches.get(key) !== watch) return;
       this.#watches.delete(key);
       if (watch.request !== 'due') this.#dropped.set(key, itemId);
       this.#flushSoon();
@@ -125,18 +107,13 @@ export class GavelcastClient {
   }
 
   /** Hears all events of one type, of whatever item; returns how to stop. */
-  on<Type extends ClientEventType>(
-    type: Type,
-    handler: (event: EventOf<Type>) => void,
-  ): () => void {
-    const entries = this.#entries.get(type) ?? new Set();
-    this.#entries.set(type, entries);
-    // Only events of this type reach the set of this type.
-    const entry = { handler: handler as (event: ClientEvent) => void };
-    entries.add(entry);
+  on<Type extends ClientEventType>(type: Type, handle: (event: EventOf<Type>) => void): () => void {
+    const handlers = this.#handlers.get(type) ?? new Handlers();
+    this.#handlers.set(type, handlers);
+    // Only events of this type reach the handlers of this type.
+    const handler = handlers.add(handle as (event: ClientEvent) => void);
     return () => {
-      entries.delete(entry);
-      if (entries.size === 0 && this.#entries.get(type) === entries) this.#entries.delete(type);
+      handlers.delete(handler);
     };
   }
 
@@ -162,7 +139,7 @@ export class GavelcastClient {
     this.#askAgain.clear();
     this.#connection.close();
     this.#watches.clear();
-    this.#entries.clear();
+    this.#handlers.clear();
     this.#dropped.clear();
   }
 
@@ -306,44 +283,11 @@ export class GavelcastClient {
   }
 
   #deliver(event: WatchEvent): void {
-    const watch = this.#watches.get(String(event.itemId));
-    for (const entry of [...(watch?.entries ?? [])]) {
-      if (watch?.entries.has(entry)) call(entry, event);
-    }
+    this.#watches.get(String(event.itemId))?.handlers.tellAll(event);
     this.#emit(event);
   }
 
   #emit(event: ClientEvent): void {
-    const entries = this.#entries.get(event.type);
-    for (const entry of [...(entries ?? [])]) {
-      if (entries?.has(entry)) call(entry, event);
-    }
-  }
-}
-
-function newWatch(itemId: Id): Watch {
-  return {
-    itemId,
-    entries: new Set(),
-    state: null,
-    isKnown: false,
-    request: 'due',
-    joinedAtMove: Infinity,
-    bidCountInState: 0,
-  };
-}
-
-function stateEvent({ itemId }: Watch, state: AuctionState): StateEvent {
-  return { type: 'state', itemId, state, reset: false };
-}
-
-/** A handler that throws is reported as any uncaught error, and disturbs nobody else. */
-function call<Event>({ handler }: Entry<Event>, event: Event): void {
-  try {
-    handler(event);
-  } catch (error) {
-    queueMicrotask(() => {
-      throw error;
-    });
+    this.#handlers.get(event.type)?.tellAll(event);
   }
 }

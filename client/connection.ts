@@ -3,56 +3,13 @@
  * visibility, the choice between WebSocket and server-sent events. What the messages mean is its owner's business.
  */
 import { Alarm } from './alarm.ts';
+import type { ConnectionStatus, ConnectOptions, Reason } from './connection-status.ts';
 import type { Environment, Socket } from './environment.ts';
-import { openEventStream } from './event-stream.ts';
-import { afterClose, backoffMs, nextState, type Signal, type State } from './reconnect.ts';
+import { openLink } from './link.ts';
+import { afterClose, backoffMs, nextState, type Signal } from './reconnect.ts';
 import { ServerClock } from './server-clock.ts';
+import { TokenRequest } from './token-request.ts';
 import { parseServerMessage, type ControlMessage, type ServerMessage } from './wire.ts';
-
-export interface ConnectOptions {
-  /** The server, for example `wss://live.example.com`; `https:` and relative URLs are understood too. */
-  readonly url: string | URL;
-  /**
-   * The user's JWT, asked for before connecting and again shortly before it expires; `null`: signed out, stop.
-   * A rejected promise is tried again with backoff.
-   */
-  readonly getToken: () => string | null | Promise<string | null>;
-  /** Where server-sent events are, or `false` for no fallback. Default: `/events` on the same host. */
-  readonly eventsUrl?: string | URL | false;
-  /** A tab hidden for this long lets go of its connection until it is seen again. Default 300,000; `Infinity`: never. */
-  readonly hiddenPauseMs?: number;
-  /** Also watch what the user's watchlist says (`on` handlers get its events). Default false. */
-  readonly watchlist?: boolean;
-  /** Ask for the number of watchers of each watched item. Default false. */
-  readonly watchers?: boolean;
-}
-
-/** Why the connection is in its state. */
-export type Reason =
-  | 'started'
-  | 'opened'
-  | 'returned'
-  | 'retry'
-  | 'feed'
-  | 'server_closed'
-  | 'silent'
-  | 'timeout'
-  | 'token_failed'
-  | 'signed_out'
-  | 'network'
-  | 'hidden'
-  | 'items'
-  | 'closed';
-
-/** What an application may show of the connection. */
-export interface ConnectionStatus {
-  readonly type: 'connection';
-  readonly state: State;
-  readonly reason: Reason;
-  /** The close code, where the server closed. */
-  readonly code: number | null;
-  readonly transport: 'websocket' | 'sse';
-}
 
 /** What the owner is asked and told. */
 export interface ConnectionOwner {
@@ -91,10 +48,9 @@ export class Connection {
   readonly #watchdog: Alarm;
   readonly #refresh: Alarm;
   readonly #hidden: Alarm;
+  readonly #tokenRequest: TokenRequest;
   #status: ConnectionStatus;
   #stopListening: () => void = () => undefined;
-  /** Raised at each hang-up, so that a token that arrives late finds nobody. */
-  #generation = 0;
   #socket: Socket | null = null;
   #token: string | null = null;
   #expiresAtMs = Infinity;
@@ -108,7 +64,6 @@ export class Connection {
   #heartbeatMs = 0;
   #isSilent = false;
   #isPaused = false;
-  #isAskingToken = false;
 
   constructor(options: ConnectOptions, environment: Environment, owner: ConnectionOwner) {
     this.#options = options;
@@ -119,6 +74,7 @@ export class Connection {
     this.#watchdog = new Alarm(environment);
     this.#refresh = new Alarm(environment);
     this.#hidden = new Alarm(environment);
+    this.#tokenRequest = new TokenRequest(() => options.getToken());
     this.#status = {
       type: 'connection',
       state: 'connecting',
@@ -181,10 +137,9 @@ export class Connection {
   }
 
   #hangUp(): void {
-    this.#generation += 1;
     this.#socket?.close();
     this.#socket = null;
-    this.#isAskingToken = false;
+    this.#tokenRequest.cancel();
     for (const alarm of [this.#retry, this.#watchdog, this.#refresh]) alarm.clear();
   }
 
@@ -210,40 +165,20 @@ export class Connection {
   }
 
   #askToken(take: (token: string) => void, fail: () => void): void {
-    if (this.#isAskingToken) return;
-    this.#isAskingToken = true;
-    const generation = this.#generation;
-    const settle = (then: () => void): void => {
-      if (generation !== this.#generation) return;
-      this.#isAskingToken = false;
-      then();
-    };
-    Promise.resolve()
-      .then(() => this.#options.getToken())
-      .then(
-        (token) => {
-          settle(() => {
-            this.#token = token;
-            if (token === null) this.#signal('refused', 'signed_out');
-            else take(token);
-          });
-        },
-        () => {
-          settle(fail);
-        },
-      );
+    this.#tokenRequest.ask((token) => {
+      this.#token = token;
+      if (token === null) this.#signal('refused', 'signed_out');
+      else take(token);
+    }, fail);
   }
 
   #open(token: string): void {
-    const { eventsUrl = '/events', watchlist } = this.#options;
-    const isStream = this.#socketFailures >= this.#socketFailuresMax && eventsUrl !== false;
+    const isStream =
+      this.#socketFailures >= this.#socketFailuresMax && this.#options.eventsUrl !== false;
     this.#status = { ...this.#status, transport: isStream ? 'sse' : 'websocket' };
     this.#watchdog.set(OPEN_TIMEOUT_MS, () => {
       this.#lost('timeout');
     });
-    const url = new URL(this.#options.url, this.#environment.baseUrl);
-    url.protocol = url.protocol.replace('http', 'ws');
-    const { since, itemIds } = this.#owner.resume();
     const listeners = {
       message: (text: string) => {
         this.#received(text);
@@ -251,24 +186,18 @@ export class Connection {
       closed: (code: number) => {
         this.#lost('server_closed', code);
       },
+      keepalive: () => {
+        this.#isSilent = false;
+      },
     };
-    if (isStream) {
-      const base = url.href.replace('ws', 'http');
-      const stream = new URL(eventsUrl, base);
-      stream.searchParams.set('items', itemIds.join());
-      if (watchlist) stream.searchParams.set('watchlist', '1');
-      this.#socket = openEventStream(
-        this.#environment,
-        { url: stream.href, token, since, onKeepalive: () => (this.#isSilent = false) },
-        listeners,
-      );
-      return;
-    }
-    if (since !== null) url.searchParams.set('since', since);
-    if (watchlist) url.searchParams.set('watchlist', '1');
-    const protocols = ['gavelcast.v2', `bearer.${token}`];
     try {
-      this.#socket = this.#environment.openSocket(url.href, protocols, listeners);
+      const resume = this.#owner.resume();
+      this.#socket = openLink(this.#environment, this.#options, {
+        ...resume,
+        token,
+        isStream,
+        listeners,
+      });
     } catch {
       // A malformed token or URL: the browser throws before it connects.
       this.#lost('timeout');

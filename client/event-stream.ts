@@ -9,7 +9,6 @@ export interface EventStreamRequest {
   readonly token: string;
   /** Position to recover from; null: none. */
   readonly since: string | null;
-  readonly onKeepalive: () => void;
 }
 
 /**
@@ -19,7 +18,7 @@ export interface EventStreamRequest {
 export function openEventStream(
   environment: Environment,
   request: EventStreamRequest,
-  listeners: SocketListeners,
+  listeners: SocketListeners & { keepalive(): void },
 ): Socket {
   const aborter = new AbortController();
   const isClosed = (): boolean => aborter.signal.aborted;
@@ -44,7 +43,7 @@ export function openEventStream(
       if (done || isClosed()) return;
       const lines = (rest + value).split(/\r?\n/);
       rest = lines.pop() ?? '';
-      request.onKeepalive();
+      listeners.keepalive();
       for (const line of lines) {
         // One `data:` line an event: JSON text has no line breaks of its own.
         if (!line.startsWith('data:')) continue;

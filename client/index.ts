@@ -2,7 +2,7 @@
  * Gavelcast in the browser: live auctions over one connection that looks after itself. See docs/client.md.
  */
 import { GavelcastClient } from './client.ts';
-import type { ConnectOptions } from './connection.ts';
+import type { ConnectOptions } from './connection-status.ts';
 import { browserEnvironment, type Environment } from './environment.ts';
 
 /**
@@ -18,7 +18,7 @@ export function connect(
 }
 
 export type { ClientEvent, ClientEventType, EventOf, GavelcastClient } from './client.ts';
-export type { ConnectionStatus, ConnectOptions, Reason } from './connection.ts';
+export type { ConnectionStatus, ConnectOptions, Reason } from './connection-status.ts';
 export type { Environment } from './environment.ts';
 export type { State } from './reconnect.ts';
 export type {

@@ -13,7 +13,7 @@ import {
   type ReactNode,
 } from 'react';
 import type { GavelcastClient } from './client.ts';
-import type { ConnectionStatus } from './connection.ts';
+import type { ConnectionStatus } from './connection-status.ts';
 import type { AuctionState, Id, WatchEvent } from './wire.ts';
 
 const ClientContext = createContext<GavelcastClient | null>(null);

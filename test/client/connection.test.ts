@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { ConnectionStatus } from '../../client/connection.ts';
+import type { ConnectionStatus } from '../../client/connection-status.ts';
 import { CLOSE_CODES } from '../../src/protocol/close-code.ts';
 import { ClientHarness } from './support/client-harness.ts';
 import { settle } from './support/fake-environment.ts';

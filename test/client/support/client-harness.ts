@@ -1,6 +1,6 @@
 /** A client on a fake environment, and the words of a server. */
 import { GavelcastClient } from '../../../client/client.ts';
-import type { ConnectOptions } from '../../../client/connection.ts';
+import type { ConnectOptions } from '../../../client/connection-status.ts';
 import type { AuctionState, Id } from '../../../client/wire.ts';
 import { FakeEnvironment, settle } from './fake-environment.ts';
 

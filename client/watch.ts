@@ -1,0 +1,29 @@
+/** What is known of a watched item on this side. */
+import type { Handlers } from './handlers.ts';
+import type { AuctionState, Id, WatchEvent } from './wire.ts';
+
+export interface Watch {
+  readonly itemId: Id;
+  readonly handlers: Handlers<WatchEvent>;
+  state: AuctionState | null;
+  /** A state was handed out: the next one that is not continuous with it is a reset. */
+  isKnown: boolean;
+  request: 'due' | 'sent' | 'answered';
+  /** Moves of the position when the state was taken: only a later position can recover this item. Infinity: none can. */
+  joinedAtMove: number;
+  /** Bids up to this count are in a state that was taken together with a replay. */
+  bidCountInState: number;
+}
+
+/** A watch that the server has not been told of. */
+export function newWatch(itemId: Id, handlers: Handlers<WatchEvent>): Watch {
+  return {
+    itemId,
+    handlers,
+    state: null,
+    isKnown: false,
+    request: 'due',
+    joinedAtMove: Infinity,
+    bidCountInState: 0,
+  };
+}
