@@ -35,6 +35,8 @@ const DEPLOYMENT_PROGRAMS: Readonly<Record<string, string>> = {
   pkill: 'procps',
   prometheus: 'prometheus',
   promtool: 'prometheus',
+  zsh: 'zsh',
+  fish: 'fish',
 };
 
 process.exitCode = prepare(process.argv.includes('--tests')) ? 0 : 1;

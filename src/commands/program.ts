@@ -1,9 +1,10 @@
 /**
  * The command line: what there is to call, its options, its help. Each command's code is loaded when it is called.
  */
-import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import { Argument, Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 
 import { VERSION } from '../version.ts';
+import { completionScript, SHELLS, type Shell } from './completion.ts';
 import type { ConfigOptions } from './config.ts';
 import type { DoctorOptions } from './doctor.ts';
 import { EXIT, type CommandContext, type CommonOptions } from './context.ts';
@@ -83,6 +84,7 @@ function buildProgram(context: CommandContext, finish: (code: number) => void): 
   addToken(program, context, finish);
   addConfig(program, context, finish);
   addDoctor(program, context, finish);
+  addCompletion(program, context);
   return program;
 }
 
@@ -212,6 +214,24 @@ function addDoctor(program: Command, context: CommandContext, finish: Finish): v
     .action(async (options: DoctorOptions) => {
       const { doctor } = await import('./doctor.ts');
       finish(await doctor(options, context));
+    });
+}
+
+function addCompletion(program: Command, context: CommandContext): void {
+  program
+    .command('completion')
+    .description('print a completion script for your shell')
+    .addArgument(new Argument('<shell>', 'the shell that will read it').choices(SHELLS))
+    .addHelpText(
+      'after',
+      examples(
+        'source <(gavelcast completion bash)',
+        'gavelcast completion zsh > /usr/local/share/zsh/site-functions/_gavelcast',
+        'gavelcast completion fish > ~/.config/fish/completions/gavelcast.fish',
+      ),
+    )
+    .action((shell: Shell) => {
+      context.stdout.write(completionScript(program, shell));
     });
 }
 
