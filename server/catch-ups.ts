@@ -1,33 +1,57 @@
 /**
- * Moves clients through the history, many at once, without stopping what is live.
+ * Moves clients through the history, many at once, without stopping what is live: those that come back, and those that
+ * do not take what they are sent as fast as it comes.
  *
  * Each turn of the event loop gives a few milliseconds to the clients that are on their way, one piece each, first come
  * first served; between turns sockets are read, events published and batches written. A client whose socket does not
- * take what it was written waits for it to drain, at no cost, and is closed (4002) when nothing drains for long or when
- * the events it still needs have left the history.
+ * take what it was written waits for it to drain, at no cost: nothing is kept for it but its place. It is closed (4002)
+ * when nothing drains for long, when more waits for it than it may be owed, or when what it needs has left the history.
  */
-import { CatchUp, type Missed, type Piece } from '../src/topics/catch-up.ts';
-import type { History } from '../src/topics/history.ts';
+import { CatchUp, type Missed } from '../src/topics/catch-up.ts';
+import { ConflatedWay } from '../src/topics/conflated-way.ts';
+import type { History, HistoryEvent } from '../src/topics/history.ts';
+import type { Piece } from '../src/topics/way.ts';
+import { withSkipped } from '../src/protocol/event-message.ts';
 import type { Connection } from './connection.ts';
+import { textFrame, textOf } from './frame.ts';
 
 /** One client's share before it is another's turn. */
 const PIECE: Piece = { eventsMax: 256, bytesMax: 32_768 };
 /** Milliseconds of one turn, writing included. */
 const TURN_MS = 6;
-/** Unsent bytes past which a client gets nothing more until it has drained. */
-const BACKLOG_BYTES_MAX = 65_536;
-/** How long a client may take nothing at all. */
-const STALLED_MS_MAX = 10_000;
-const LOOK_EVERY_MS = 1_000;
+/** Stalled clients are looked for this many times within the time they have. */
+const LOOKS = 10;
+
+/** What a client may leave lying. */
+export interface SlowLimits {
+  /** Unsent bytes past which a client gets nothing more until it has drained. */
+  readonly unsentBytesMax: number;
+  /** Bytes of events that must be delivered and wait for a client; past it the client is closed. */
+  readonly owedBytesMax: number;
+  /** How long a client may take nothing at all. */
+  readonly stalledMsMax: number;
+}
+
+/**
+ * Why a slow client was closed.
+ *
+ * - `owed`: more must-deliver bytes waited than it may be owed.
+ * - `stalled`: it took nothing for too long.
+ * - `evicted`: what it had not been given yet left the history.
+ */
+export type SlowReason = 'owed' | 'stalled' | 'evicted';
 
 export interface CatchUpsDeps {
   readonly history: History<Buffer>;
+  readonly limits: SlowLimits;
   /** Milliseconds on a clock that never jumps. */
   readonly monotonicMs: () => number;
   /** An event was replayed. */
   readonly replayed: () => void;
+  /** So many events were passed over for a slow client. */
+  readonly conflated: (events: number) => void;
   /** A client cannot be brought to the end: close it. */
-  readonly tooSlow: (connection: Connection) => void;
+  readonly tooSlow: (connection: Connection, reason: SlowReason) => void;
 }
 
 interface Waiting {
@@ -35,6 +59,7 @@ interface Waiting {
   readonly ended: Promise<void>;
 }
 
+/** Waits for its socket. */
 interface Parked {
   backlogBytes: number;
   sinceMs: number;
@@ -46,6 +71,8 @@ export class CatchUps {
   readonly #ready = new Set<Connection>();
   readonly #running = new Map<Connection, Waiting>();
   readonly #parked = new Map<Connection, Parked>();
+  /** Those that are behind because they are slow. */
+  readonly #slow = new Set<Connection>();
   #isScheduled = false;
   #timer: NodeJS.Timeout | null = null;
 
@@ -53,31 +80,55 @@ export class CatchUps {
     this.#deps = deps;
   }
 
-  /** Clients on their way. */
-  get size(): number {
-    return this.#running.size;
+  /** Clients on their way to what they missed. */
+  get recovering(): number {
+    return this.#running.size - this.#slow.size;
+  }
+
+  /** Clients that get what they are owed as their sockets drain. */
+  get slow(): number {
+    return this.#slow.size;
   }
 
   /** From now on the connection gets events from its way only; `run` sets it going. */
   begin(connection: Connection, missed: Missed): void {
-    connection.catchUp = new CatchUp(this.#deps.history, connection, missed);
+    connection.way = new CatchUp(this.#deps.history, connection, missed);
   }
 
   /** Goes the way that was begun. Resolves at its end or when the client has left; at once where nothing is owed. */
   run(connection: Connection): void | Promise<void> {
-    const { catchUp } = connection;
-    if (catchUp === null || connection.isClosing()) return undefined;
-    if (catchUp.isAtEnd()) {
-      connection.catchUp = null;
+    const { way } = connection;
+    if (way === null || connection.isClosing()) return undefined;
+    if (way.isAtEnd()) {
+      connection.way = null;
       return undefined;
     }
-    let resolve = (): void => undefined;
-    const ended = new Promise<void>((done) => {
-      resolve = done;
-    });
-    this.#running.set(connection, { resolve, ended });
+    const ended = this.#start(connection);
     this.#makeReady(connection);
     return ended;
+  }
+
+  /**
+   * A client has more unsent than it may: from now on it gets what it is owed as its socket drains, conflated. One that
+   * is on its way already and still has more and more written to it, its own answers, is closed.
+   */
+  fellBehind(connection: Connection): void {
+    if (connection.way === null && connection.isAdmitted) {
+      // Everything in the history is written at this moment, or was left out for good.
+      void this.#start(connection);
+      this.#conflate(connection);
+      this.#park(connection);
+    } else if (connection.backlogBytes > this.#deps.limits.owedBytesMax) {
+      this.#deps.tooSlow(connection, 'owed');
+    }
+  }
+
+  /** An event that must be delivered entered the history while the client is on its way there. */
+  owes(connection: Connection, bytes: number): void {
+    const { way } = connection;
+    if (!(way instanceof ConflatedWay)) return;
+    way.owe(bytes);
+    if (way.owedBytes > this.#deps.limits.owedBytesMax) this.#deps.tooSlow(connection, 'owed');
   }
 
   /** Resolves when the connection is on no way any more. */
@@ -92,6 +143,22 @@ export class CatchUps {
 
   stop(): void {
     for (const connection of [...this.#running.keys()]) this.#end(connection);
+  }
+
+  #start(connection: Connection): Promise<void> {
+    let resolve = (): void => undefined;
+    const ended = new Promise<void>((done) => {
+      resolve = done;
+    });
+    this.#running.set(connection, { resolve, ended });
+    return ended;
+  }
+
+  /** What comes after the place it is at may be conflated. */
+  #conflate(connection: Connection): void {
+    const { history } = this.#deps;
+    connection.way = new ConflatedWay(history, connection, connection.way?.at);
+    this.#slow.add(connection);
   }
 
   #makeReady(connection: Connection): void {
@@ -118,19 +185,20 @@ export class CatchUps {
 
   /** Gives one piece; true when the client can be given another next turn. */
   #advance(connection: Connection): boolean {
-    const { catchUp } = connection;
-    if (catchUp === null) {
+    const { way } = connection;
+    if (way === null) {
       this.#end(connection);
       return false;
     }
-    if (connection.backlogBytes > BACKLOG_BYTES_MAX) {
+    if (this.#isBackedUp(connection)) {
       this.#park(connection);
       return false;
     }
+    const isSlow = way instanceof ConflatedWay;
     const frames: Buffer[] = [];
-    const progress = catchUp.read(PIECE, (event) => {
-      frames.push(event.frame);
-      this.#deps.replayed();
+    const progress = way.read(PIECE, (event, skipped) => {
+      frames.push(this.#frameOf(event, skipped));
+      if (!isSlow) this.#deps.replayed();
     });
     connection.replay(frames);
     switch (progress) {
@@ -138,15 +206,27 @@ export class CatchUps {
         return true;
       case 'done':
         this.#end(connection);
+        if (this.#isBackedUp(connection)) this.fellBehind(connection);
         return false;
       case 'lost':
-        this.#deps.tooSlow(connection);
+        this.#deps.tooSlow(connection, 'evicted');
         return false;
     }
   }
 
+  #frameOf({ frame }: HistoryEvent<Buffer>, skipped: number): Buffer {
+    if (skipped === 0) return frame;
+    this.#deps.conflated(skipped);
+    return textFrame(withSkipped(textOf(frame), skipped));
+  }
+
+  #isBackedUp(connection: Connection): boolean {
+    return connection.backlogBytes > this.#deps.limits.unsentBytesMax;
+  }
+
   #end(connection: Connection): void {
-    connection.catchUp = null;
+    connection.way = null;
+    this.#slow.delete(connection);
     this.#ready.delete(connection);
     this.#parked.delete(connection);
     const running = this.#running.get(connection);
@@ -159,23 +239,27 @@ export class CatchUps {
   }
 
   #park(connection: Connection): void {
-    const { backlogBytes } = connection;
+    const { way, backlogBytes } = connection;
+    if (way instanceof CatchUp && way.isPastMissed) this.#conflate(connection);
     this.#parked.set(connection, { backlogBytes, sinceMs: this.#deps.monotonicMs() });
     connection.onceDrained(() => {
       if (this.#parked.delete(connection)) this.#makeReady(connection);
     });
     this.#timer ??= setInterval(() => {
       this.#look();
-    }, LOOK_EVERY_MS);
+    }, this.#deps.limits.stalledMsMax / LOOKS);
   }
 
   #look(): void {
     const nowMs = this.#deps.monotonicMs();
     for (const [connection, parked] of this.#parked) {
-      const { backlogBytes } = connection;
+      const { backlogBytes, way } = connection;
       if (backlogBytes < parked.backlogBytes) parked.sinceMs = nowMs;
       parked.backlogBytes = backlogBytes;
-      if (nowMs - parked.sinceMs >= STALLED_MS_MAX) this.#deps.tooSlow(connection);
+      if (way?.isLost() === true) this.#deps.tooSlow(connection, 'evicted');
+      else if (nowMs - parked.sinceMs >= this.#deps.limits.stalledMsMax) {
+        this.#deps.tooSlow(connection, 'stalled');
+      }
     }
   }
 }

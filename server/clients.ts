@@ -182,7 +182,7 @@ export class Clients {
     const { totals } = tallies;
     return {
       batch: new TurnBatch(),
-      backlogBytesMax: options.backlogBytesMax,
+      unsentBytesMax: options.slowLimits.unsentBytesMax,
       received: (connection, text) => {
         totals.messagesReceived += 1;
         this.#inbox.receive(connection, text);
@@ -206,8 +206,11 @@ export class Clients {
         totals.framesDelivered += frames;
         totals.bytesDelivered += bytes;
       },
-      tooSlow: (connection) => {
-        this.#closeSlow(connection);
+      fellBehind: (connection) => {
+        this.catchUps.fellBehind(connection);
+      },
+      owes: (connection, bytes) => {
+        this.catchUps.owes(connection, bytes);
       },
     };
   }
@@ -217,10 +220,16 @@ export class Clients {
       history: this.hub.history,
       monotonicMs: () => performance.now(),
       replayed: () => {
-        this.#deps.tallies.totals.eventsReplayed += 1;
+        tallies.totals.eventsReplayed += 1;
       },
-      tooSlow: (connection) => {
-        this.#closeSlow(connection);
+      conflated: (events) => {
+        tallies.totals.eventsConflated += events;
+      },
+    const { tallies, options } = this.#deps;
+      tooSlow: (connection, reason) => {
+        tallies.slow.add(reason);
+        connection.close(4002);
+      limits: options.slowLimits,
       },
     });
   }
@@ -256,10 +265,5 @@ export class Clients {
         connection.send(encodeError({ code: 'rate_limited' }));
       },
     });
-  }
-
-  #closeSlow(connection: Connection): void {
-    this.#deps.tallies.totals.slowClientsClosed += 1;
-    connection.close(4002);
   }
 }

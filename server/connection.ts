@@ -4,15 +4,15 @@
  */
 import type { ItemId, UserId } from '../src/auction/ids.ts';
 import { CLOSE_CODES, type CloseCode } from '../src/protocol/close-code.ts';
-import type { CatchUp, Follower } from '../src/topics/catch-up.ts';
 import { Coverage } from '../src/topics/coverage.ts';
+import type { Follower, Way } from '../src/topics/way.ts';
 import type { SocketOwner } from './client-socket.ts';
 import { textFrame } from './frame.ts';
 import type { RateBucket } from './rate-bucket.ts';
 import type { Swept } from './sweeper.ts';
 import type { Transport } from './transport.ts';
 import { WatchlistFollower } from './watchlist-follower.ts';
-import type { BatchNode, BatchRecipient, TurnBatch } from './turn-batch.ts';
+import type { BatchNode, BatchRecipient, Lane, TurnBatch } from './turn-batch.ts';
 
 /**
  * - `unauthenticated`: a v2 client that may still send its token as its first message.
@@ -31,8 +31,8 @@ export interface Identity {
 /** What all connections share: one object for all of them. */
 export interface ConnectionHost {
   readonly batch: TurnBatch;
-  /** Unsent bytes past which a client is closed with 4002. */
-  readonly backlogBytesMax: number;
+  /** Unsent bytes past which a client is slow: what it is owed from then on waits in the history. */
+  readonly unsentBytesMax: number;
   received(connection: Connection, text: string): void;
   /** A ping or pong came; false: it is over the client's rate. */
   controlReceived(connection: Connection): boolean;
@@ -41,8 +41,18 @@ export interface ConnectionHost {
   /** Its socket is gone; called once, after `leaving`. `code`: what we closed it with, else what the client said. */
   gone(connection: Connection, code: number): void;
   wrote(frames: number, bytes: number): void;
-  /** A client was found too slow, just before it is closed. */
-  tooSlow(connection: Connection): void;
+  /** A client has more unsent than it may. */
+  fellBehind(connection: Connection): void;
+  /** An event that must be delivered entered the history while the client is on its way there. */
+  owes(connection: Connection, bytes: number): void;
+}
+
+/** A frame as everybody gets it who is owed it. */
+export interface Delivery {
+  readonly frame: Buffer;
+  readonly lane: Lane;
+  /** False where a client that is slow may be given a newer one in its place. */
+  readonly mustDeliver: boolean;
 }
 
 /** A message of the client, or work of our own that must not overtake its messages. */
@@ -79,7 +89,7 @@ export class Connection implements BatchRecipient, Follower, SocketOwner, Swept 
   /** Items it watches, and what it was sent of them; changed by the hub alone, which keeps both directions equal. */
   readonly coverage = new Coverage();
   /** Its way through the history; null while it is at the end, where it gets events as they come. */
-  catchUp: CatchUp<Buffer> | null = null;
+  way: Way<Buffer> | null = null;
   /** What waits because something before it is still being answered; null while there is nothing. */
   waiting: Waiting[] | null = null;
   /** True while a message is being answered that had to ask the database. */
@@ -142,13 +152,14 @@ export class Connection implements BatchRecipient, Follower, SocketOwner, Swept 
   }
 
   /** Owes the client an event that has just entered the history; one that is still on its way there comes to it itself. */
-  deliver(frame: Buffer): void {
-    if (this.catchUp === null) this.tell(frame);
+  deliver({ frame, lane, mustDeliver }: Delivery): void {
+    if (this.way === null) this.tell(frame, lane);
+    else if (mustDeliver) this.#host.owes(this, frame.length);
   }
 
   /** Owes the client a frame that others may be owed too. */
-  tell(frame: Buffer): void {
-    if (this.#stage === 'admitted') this.#host.batch.append(this, frame);
+  tell(frame: Buffer, lane: Lane = 'prompt'): void {
+    if (this.#stage === 'admitted') this.#host.batch.append(this, frame, lane);
   }
 
   /** Owes the client a message of its own, in order with everything delivered before. */
@@ -161,14 +172,14 @@ export class Connection implements BatchRecipient, Follower, SocketOwner, Swept 
     if (this.#stage === 'admitted') this.#host.batch.writeNow(this, frames);
   }
 
-  /** Writes what the turn owes; the place where a slow client is found (its backlog, not its heartbeat). */
+  /** Writes what the turn owes; the place where a slow client is found. Heartbeats find those that the kernel hides. */
   write(bytes: Buffer, frames: number): boolean {
     if (!this.#socket.isOpen) return true;
     this.#socket.writeFrames(bytes);
     this.#host.wrote(frames, bytes.length);
     const { backlogBytes } = this.#socket;
-    if (this.#stage !== 'closing' && backlogBytes > this.#host.backlogBytesMax) {
-      this.#host.tooSlow(this);
+    if (backlogBytes > this.#host.unsentBytesMax && this.#stage !== 'closing') {
+      this.#host.fellBehind(this);
     }
     return backlogBytes === 0;
   }
@@ -240,7 +251,7 @@ export class Connection implements BatchRecipient, Follower, SocketOwner, Swept 
     this.#stage = 'closing';
     this.deadlineAtMs = null;
     this.waiting = null;
-    this.catchUp = null;
+    this.way = null;
     this.#host.leaving(this);
   }
 }

@@ -28,3 +28,10 @@ export function textFrame(text: string): Buffer {
   frame.write(text, headerBytes);
   return frame;
 }
+
+/** The text of one frame of {@link textFrame}. */
+export function textOf(frame: Buffer): string {
+  const length = frame.readUInt8(1);
+  const headerBytes = length < LENGTH_16 ? 2 : length === LENGTH_16 ? 4 : 10;
+  return frame.toString('utf8', headerBytes);
+}

@@ -9,6 +9,7 @@ import type { BidderNames } from '../src/protocol/server-message.ts';
 import type { HistoryBounds } from '../src/topics/history.ts';
 import type { AuctionReads, Clock, FeedState, Log, Publisher } from '../src/ports.ts';
 import type { GatewayView } from './gateway-view.ts';
+import type { SlowLimits } from './catch-ups.ts';
 import type { Publication } from './publication.ts';
 import type { GatewayTotals } from './tally.ts';
 
@@ -58,8 +59,8 @@ export interface GatewayOptions {
   readonly addressLimits: AddressLimits;
   /** Addresses and CIDR ranges whose `X-Forwarded-For` is believed. Default: loopback. */
   readonly trustedProxies: readonly string[];
-  /** Unsent bytes past which a client is closed with 4002. Default 1 MiB. */
-  readonly backlogBytesMax: number;
+  /** What a client may leave lying before it is closed with 4002. Defaults 64 KiB unsent, 1 MiB owed, 10,000 ms. */
+  readonly slowLimits: SlowLimits;
   /** How much is kept for clients that come back. Defaults 200,000 events, 64 MiB, 10 minutes. */
   readonly history: HistoryBounds;
   /** How long `stop()` takes to close all clients, before it cuts those that are left. Default 5,000. */
@@ -116,6 +117,8 @@ export interface Gateway extends Required<Publisher> {
   listen(): Promise<{ readonly host: string; readonly port: number }>;
   /** What `publish` does once the events are encoded: for events that were encoded elsewhere. Synchronous. */
   take(publication: Publication): void;
+  /** Clients that do not take what they are sent as fast as it comes. */
+  readonly clientsSlow: number;
   /** Drains: takes no new clients, closes all with 1012, paced, within `drainMs`. Idempotent. */
   stop(): Promise<void>;
   stats(): GatewayStats;

@@ -10,7 +10,10 @@ import type { Hub } from './hub.ts';
 export interface SlowClient {
   readonly userId: UserId | null;
   readonly protocol: 1 | 2;
+  /** Bytes it was written and has not taken, and those of events that must be delivered to it and wait. */
   readonly backlogBytes: number;
+  /** Of these, the ones at its socket. */
+  readonly unsentBytes: number;
   readonly items: number;
 }
 
@@ -56,12 +59,13 @@ function slowestOf(connections: Iterable<Connection>, count: number): readonly S
   const slow: Connection[] = [];
   for (const connection of connections) if (connection.backlogBytes > 0) slow.push(connection);
   return slow
-    .sort((a, b) => b.backlogBytes - a.backlogBytes)
+    .sort((a, b) => backlogOf(b) - backlogOf(a))
     .slice(0, count)
     .map((connection) => ({
       userId: connection.userId,
       protocol: connection.isV2 ? 2 : 1,
-      backlogBytes: connection.backlogBytes,
+      backlogBytes: backlogOf(connection),
+      unsentBytes: connection.backlogBytes,
       items: connection.coverage.items.size,
     }));
 }
@@ -77,6 +81,10 @@ function mostWatched(
     if (top.length === count && watchers <= least) continue;
     top.push({ itemId, watchers });
     top.sort((a, b) => b.watchers - a.watchers);
+function backlogOf({ backlogBytes, way }: Connection): number {
+  return backlogBytes + (way?.owedBytes ?? 0);
+}
+
     if (top.length > count) top.pop();
     least = top.at(-1)?.watchers ?? 0;
   }

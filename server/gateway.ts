@@ -97,7 +97,8 @@ class HttpGateway implements Gateway {
       subscriptionsOpen: hub.subscriptions,
       historyEvents: hub.history.size,
       historyBytes: hub.history.bytes,
-      clientsCatchingUp: catchUps.size,
+      clientsCatchingUp: catchUps.recovering,
+      clientsSlow: catchUps.slow,
       isDraining: this.#isDraining,
       ...this.#tallies.read(),
     };

@@ -4,12 +4,15 @@
  */
 import type { ItemId, UserId } from '../src/auction/ids.ts';
 import type { WireEvent } from '../src/protocol/event-message.ts';
-import type { History } from '../src/topics/history.ts';
-import type { Connection } from './connection.ts';
+import type { DeliveryClass, History } from '../src/topics/history.ts';
+import type { Connection, Delivery } from './connection.ts';
 import { textFrame } from './frame.ts';
 import { WatcherCounts } from './watcher-counts.ts';
 
 const NOBODY: ReadonlySet<Connection> = new Set();
+
+/** Audiences larger than this wait for smaller ones (turn-batch.ts). */
+const PROMPT_AUDIENCE_MAX = 256;
 
 /** When an event came about. */
 export interface EventTimes {
@@ -88,7 +91,7 @@ export class Hub {
 
   unsubscribe(connection: Connection, itemId: ItemId): void {
     // Of what it is still on its way to, it is sent nothing more.
-    const sentUpTo = connection.catchUp?.at ?? this.history.newest;
+    const sentUpTo = connection.way?.at ?? this.history.newest;
     if (!connection.coverage.unwatch(itemId, sentUpTo)) return;
     this.#drop(connection, itemId);
     this.#subscriptions -= 1;
@@ -113,24 +116,29 @@ export class Hub {
   }
 
   /**
-   * Keeps an event (unless it is ephemeral) and owes it to everyone in its audience, once each, whatever roles a
-   * connection has in it: a connection has one user, and the users of an audience are distinct.
+   * Keeps an event and owes it to everyone in its audience, once each, whatever roles a connection has in it: a
+   * connection has one user, and the users of an audience are distinct.
    */
   deliver(event: WireEvent, times: EventTimes): void {
     const { itemId, userIds } = event.audience;
     const watchers = itemId === null ? NOBODY : (this.#byItem.get(itemId) ?? NOBODY);
     if (event.ephemeral && watchers.size === 0 && userIds.length === 0) return;
     const frame = textFrame(event.json);
+    // Nobody comes back for what is never replayed.
     // What is known already went out then.
-    if (!event.ephemeral && !this.#append(event, frame, times)) return;
-    const owe = event.ephemeral ? tell : deliver;
+    if (!this.#append(event, frame, times)) return;
+    const delivery: Delivery = {
+      frame,
+      lane: watchers.size > PROMPT_AUDIENCE_MAX ? 'bulk' : 'prompt',
+      mustDeliver: !event.conflatable,
+    };
     for (const connection of watchers) {
-      if (connection.isV2 || !event.v2Only) owe(connection, frame);
+      if (connection.isV2 || !event.v2Only) connection.deliver(delivery);
     }
     for (const userId of userIds) {
       for (const connection of this.connectionsOf(userId)) {
         if (watchers.has(connection)) continue;
-        if (connection.isV2 || !event.v2Only) owe(connection, frame);
+        if (connection.isV2 || !event.v2Only) connection.deliver(delivery);
       }
     }
   }
@@ -140,7 +148,8 @@ export class Hub {
     if (this.#v2 === 0) return;
     const frame = textFrame(text);
     for (const connection of this.#all) {
-      if (connection.isV2) connection.tell(frame);
+      if (connection.isV2) connection.tell(frame, lane);
+    const lane = this.#v2 > PROMPT_AUDIENCE_MAX ? 'bulk' : 'prompt';
     }
   }
 
@@ -157,20 +166,24 @@ export class Hub {
 
   #append(event: WireEvent, frame: Buffer, { committedAtMs, nowMs }: EventTimes): boolean {
     const { eventId, v2Only, audience } = event;
-    const { itemId, userIds } = audience;
     return this.history.append(
-      { eventId, frame, itemId, userIds, v2Only, committedAtMs: committedAtMs ?? nowMs },
+      {
+        eventId,
+        frame,
+        itemId: audience.itemId,
+        userIds: audience.userIds,
+        v2Only,
+        deliveryClass: deliveryClassOf(event),
+        committedAtMs: committedAtMs ?? nowMs,
+      },
       nowMs,
     );
   }
 }
 
-function deliver(connection: Connection, frame: Buffer): void {
-  connection.deliver(frame);
-}
-
-function tell(connection: Connection, frame: Buffer): void {
-  connection.tell(frame);
+function deliveryClassOf({ ephemeral, conflatable }: WireEvent): DeliveryClass {
+  if (ephemeral) return 'passing';
+  return conflatable ? 'newest' : 'must';
 }
 
 function put<Key>(index: Map<Key, Set<Connection>>, key: Key, connection: Connection): void {

@@ -61,7 +61,8 @@ export class Subscriptions {
    */
   subscribe(connection: Connection, wanted: Wanted): void | Promise<void> {
     const { catchUps } = this.#deps;
-    if (connection.catchUp !== null && wanted.since !== null) {
+    // A state must not overtake the events that led to it, nor one way another.
+    if (connection.way !== null) {
       return catchUps.ended(connection).then(() => this.subscribe(connection, wanted));
     }
     const terms = this.#termsOf(wanted.since, wanted.watchers);

@@ -2,6 +2,7 @@
  * Counts by a word: closes by code, refusals by reason. The words come from closed sets, so each stays small.
  */
 import { CLOSE_CODES } from '../src/protocol/close-code.ts';
+import type { SlowReason } from './catch-ups.ts';
 
 /** A close code, or `other` for one that a client made up. */
 export type CloseLabel = number | 'other';
@@ -36,7 +37,8 @@ const ZERO = {
   recoveriesMet: 0,
   recoveriesRefused: 0,
   eventsReplayed: 0,
-  slowClientsClosed: 0,
+  /** Events that slow clients were given a newer one in place of. */
+  eventsConflated: 0,
   heartbeatsLost: 0,
 };
 
@@ -48,6 +50,8 @@ export type GatewayTotals = Readonly<typeof ZERO> & {
   readonly tokenRefusals: ReadonlyMap<string, number>;
   /** Requests that were refused before the upgrade, by HTTP status. */
   readonly upgradeRefusals: ReadonlyMap<number, number>;
+  /** Clients that were closed because they were too slow, by reason. */
+  readonly slowCloses: ReadonlyMap<SlowReason, number>;
 };
 
 /** What a gateway counts from its start. */
@@ -55,6 +59,7 @@ export class GatewayTallies {
   readonly closes = new Tally<CloseLabel>();
   readonly tokens = new Tally<string>();
   readonly upgrades = new Tally<number>();
+  readonly slow = new Tally<SlowReason>();
   /** The plain counts; whoever sees it happen adds to them. */
   readonly totals = { ...ZERO };
 
@@ -64,6 +69,7 @@ export class GatewayTallies {
       closesByCode: this.closes.counts,
       tokenRefusals: this.tokens.counts,
       upgradeRefusals: this.upgrades.counts,
+      slowCloses: this.slow.counts,
     };
   }
 

@@ -5,6 +5,10 @@
  * client; yet most watchers of an item are owed the very same sequence of frames. So a client's batch is a node in a
  * tree of sequences: appending frame F to node N leads to one child, shared by all clients that got there the same way,
  * and a node's bytes are joined once, whoever asks first. Order per client is the order of its appends, always.
+ *
+ * Ten thousand writes would keep everybody else waiting, so there are two lanes. Those who are owed something that few
+ * are owed are written first; the audience of a hot item is written in slices, one a turn, and what such a client is owed
+ * meanwhile joins what it waits for.
  */
 import { WriteArena } from './write-arena.ts';
 
@@ -71,23 +75,38 @@ export interface BatchRecipient {
   write(bytes: Buffer, frames: number): boolean;
 }
 
-/** Collects frames per recipient and writes them at the end of the turn. */
+/** Which recipients go first: those of events that few are owed, or those that many are. */
+export type Lane = 'prompt' | 'bulk';
+
+/** Writes of the bulk lane in one turn of the event loop: some two milliseconds. */
+const SLICE_WRITES = 512;
+
+/** Collects frames per recipient and writes them at the end of the turn, or in slices at the ends of turns. */
 export class TurnBatch {
-  #recipients: BatchRecipient[] = [];
+  #prompt: BatchRecipient[] = [];
+  #bulk: BatchRecipient[] = [];
+  /** Place in the bulk lane up to which it was written. */
+  #bulkAt = 0;
   /** First nodes of this turn's sequences, by frame. */
   #roots = new Map<Buffer, BatchNode>();
   #lastRoot: { readonly frame: Buffer; readonly node: BatchNode } | null = null;
   #scheduled = false;
   readonly #arena = new WriteArena();
-  readonly #flushAll = (): void => {
-    this.flush();
+  readonly #endTurn = (): void => {
+    this.#scheduled = false;
+    this.flush(SLICE_WRITES);
   };
 
-  /** Owes `frame` to a recipient; the same buffer may be owed to many. */
-  append(recipient: BatchRecipient, frame: Buffer): void {
+  /**
+   * Owes `frame` to a recipient; the same buffer may be owed to many.
+   *
+   * @param lane where a recipient waits that is owed nothing yet; one that is keeps its place
+   */
+  append(recipient: BatchRecipient, frame: Buffer, lane: Lane = 'prompt'): void {
     if (recipient.batch === null) {
       recipient.batch = this.#root(frame);
-      this.#enlist(recipient);
+      (lane === 'prompt' ? this.#prompt : this.#bulk).push(recipient);
+      if (!this.#scheduled) this.#schedule();
     } else {
       recipient.batch = recipient.batch.then(frame);
     }
@@ -97,7 +116,8 @@ export class TurnBatch {
   appendPrivate(recipient: BatchRecipient, frame: Buffer): void {
     if (recipient.batch === null) {
       recipient.batch = new BatchNode(null, frame);
-      this.#enlist(recipient);
+      this.#prompt.push(recipient);
+      if (!this.#scheduled) this.#schedule();
     } else {
       recipient.batch = recipient.batch.thenPrivate(frame);
     }
@@ -123,14 +143,22 @@ export class TurnBatch {
     if (!recipient.write(joined, count)) this.#arena.keep(joined);
   }
 
-  /** Writes everything owed. */
-  flush(): void {
-    this.#scheduled = false;
-    const recipients = this.#recipients;
-    this.#recipients = [];
+  /** Writes what the prompt lane is owed, then the next of the bulk lane; all of them where no number is given. */
+  flush(bulkWritesMax = Number.POSITIVE_INFINITY): void {
+    const prompt = this.#prompt;
+    this.#prompt = [];
     this.#roots = new Map();
     this.#lastRoot = null;
-    for (const recipient of recipients) this.flushOne(recipient);
+    for (const recipient of prompt) this.flushOne(recipient);
+    const end = Math.min(this.#bulk.length, this.#bulkAt + bulkWritesMax);
+    for (const recipient of this.#bulk.slice(this.#bulkAt, end)) this.flushOne(recipient);
+    this.#bulkAt = end;
+    if (this.#bulkAt < this.#bulk.length) {
+      if (!this.#scheduled) this.#schedule();
+    } else {
+      this.#bulk = [];
+      this.#bulkAt = 0;
+    }
   }
 
   #root(frame: Buffer): BatchNode {
@@ -144,10 +172,8 @@ export class TurnBatch {
     return node;
   }
 
-  #enlist(recipient: BatchRecipient): void {
-    this.#recipients.push(recipient);
-    if (this.#scheduled) return;
+  #schedule(): void {
     this.#scheduled = true;
-    setImmediate(this.#flushAll);
+    setImmediate(this.#endTurn);
   }
 }

@@ -147,7 +147,20 @@ export const METRICS = {
   gavelcast_events_replayed_total: { type: 'counter', help: 'Events sent again to recover.' },
   gavelcast_clients_recovering: {
     type: 'gauge',
-    help: 'Clients on their way through the history.',
+    help: 'Clients on their way to what they missed.',
+  },
+  gavelcast_clients_slow: {
+    type: 'gauge',
+    help: 'Clients that do not take what they are sent as fast as it comes.',
+  },
+  gavelcast_events_conflated_total: {
+    type: 'counter',
+    help: 'Events that slow clients were given a newer one in place of.',
+  },
+  gavelcast_slow_clients_closed_total: {
+    type: 'counter',
+    help: 'Clients closed with 4002, by what they let go too far.',
+    label: 'reason',
   },
   gavelcast_history_events: { type: 'gauge', help: 'Events held for recovery.' },
   gavelcast_history_bytes: { type: 'gauge', help: 'Bytes of the messages held for recovery.' },

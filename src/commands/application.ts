@@ -6,6 +6,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 
 import { createFeed, type FeedOptions } from '../../cdc/feed.ts';
 import type { SourceInfo } from '../../cdc/source-info.ts';
+import type { SlowLimits } from '../../server/catch-ups.ts';
 import { createGateway } from '../../server/gateway.ts';
 import type { TlsFiles } from '../../server/gateway-options.ts';
 import type { GatewayOptions, GatewayStats } from '../../server/gateway-options.ts';
@@ -16,7 +17,11 @@ import { rememberLines } from '../recent-log.ts';
 import { LateZone } from './late-zone.ts';
 import { createObservation } from './observation.ts';
 
-const BACKLOG_BYTES_MAX = 1024 * 1024;
+const SLOW_LIMITS: SlowLimits = {
+  unsentBytesMax: 64 * 1024,
+  owedBytesMax: 1024 * 1024,
+  stalledMsMax: 10_000,
+};
 const NO_ADMIN: AdminConfig = { host: '127.0.0.1', port: 0, token: null };
 
 export interface ApplicationOptions {
@@ -143,7 +148,7 @@ function gatewayOptions(options: ApplicationOptions, zone: Zone): GatewayOptions
       delayMaxMs: server.authenticationDelayMs,
     },
     trustedProxies: server.trustedProxies,
-    backlogBytesMax: BACKLOG_BYTES_MAX,
+    slowLimits: SLOW_LIMITS,
     history: { eventsMax: history.events, bytesMax: history.bytes, ageMaxMs: history.ageMs },
     drainMs: server.drainMs,
     bidderNames: messages.bidderNames,

@@ -102,7 +102,7 @@ function socketReadings(stats: GatewayStats) {
     gavelcast_limits_hit_total: new Map([
       ['messages', stats.messagesRateLimited],
       ['message_bytes', closes.get('1009') ?? 0],
-      ['backlog', stats.slowClientsClosed],
+      ['backlog', closes.get('4002') ?? 0],
       ['handshakes', stats.handshakesCut],
       ['abuse', (closes.get('4005') ?? 0) + (closes.get('4501') ?? 0)],
       ['user_connections', closes.get('4503') ?? 0],
@@ -116,6 +116,13 @@ function socketReadings(stats: GatewayStats) {
     ]),
     gavelcast_events_replayed_total: stats.eventsReplayed,
     gavelcast_clients_recovering: stats.clientsCatchingUp,
+    gavelcast_clients_slow: stats.clientsSlow,
+    gavelcast_events_conflated_total: stats.eventsConflated,
+    gavelcast_slow_clients_closed_total: new Map([
+      ['owed', stats.slowCloses.get('owed') ?? 0],
+      ['stalled', stats.slowCloses.get('stalled') ?? 0],
+      ['evicted', stats.slowCloses.get('evicted') ?? 0],
+    ]),
     gavelcast_history_events: stats.historyEvents,
     gavelcast_history_bytes: stats.historyBytes,
   };

@@ -1,21 +1,13 @@
 /**
- * One client's way from a place in the history to its end, in commit order: a cursor, no queue.
+ * The way of a client that comes back: every event it missed, byte for byte.
  *
- * While it lasts nothing that enters the history is sent to the client directly; the cursor comes to it in its turn. So
- * the order holds however long the way is, and in how many pieces it is gone. Up to where the client was when it asked,
- * only the topics named get their events, less what was sent already; past that, everything the client watches.
+ * Up to where it was when it asked, only the topics named get their events, less what was sent already; past that,
+ * everything the client watches.
  */
-import type { ItemId, UserId } from '../auction/ids.ts';
-import type { Coverage } from './coverage.ts';
-import type { History, HistoryEvent } from './history.ts';
+import type { ItemId } from '../auction/ids.ts';
+import type { DeliveryClass, History, HistoryEvent } from './history.ts';
 import { TopicMerge } from './topic-merge.ts';
-
-/** Whose way it is. What is watched may change under way, by what is joined at the newest event. */
-export interface Follower {
-  readonly userId: UserId | null;
-  readonly isV2: boolean;
-  readonly coverage: Coverage;
-}
+import type { Follower, Give, Piece, Progress, Way } from './way.ts';
 
 /** What was missed, and since when. */
 export interface Missed {
@@ -26,16 +18,14 @@ export interface Missed {
   readonly ofUser: boolean;
 }
 
-/** How far to go in one piece; at least one event is given. */
-export interface Piece {
-  readonly eventsMax: number;
-  readonly bytesMax: number;
+/** Events of one class of an item, or the user's own (`itemId` null). */
+interface Topic {
+  readonly itemId: ItemId | null;
+  readonly deliveryClass: DeliveryClass;
+  next: number;
 }
 
-/** `done`: at the end of the history. `lost`: events in between have left the history, so there is no way on. */
-export type Progress = 'more' | 'done' | 'lost';
-
-export class CatchUp<Frame extends Uint8Array = Uint8Array> {
+export class CatchUp<Frame extends Uint8Array = Uint8Array> implements Way<Frame> {
   readonly #history: History<Frame>;
   readonly #follower: Follower;
   readonly #after: number;
@@ -57,21 +47,31 @@ export class CatchUp<Frame extends Uint8Array = Uint8Array> {
     this.#wasSent = follower.coverage.sentBefore(follower.userId, this.#named);
   }
 
-  /** Sequence up to which everything was given. */
   get at(): number {
     return this.#at;
   }
 
-  /** True when there is nothing left to give. */
-  isAtEnd(): boolean {
-    const upTo = this.#history.newest;
-    return this.#at + 1 >= this.#history.oldest && this.#merge(upTo).first === undefined;
+  /** Not counted: what was missed has no bound but the history's. */
+  get owedBytes(): number {
+    return 0;
   }
 
-  /** Gives the next piece of what is owed, in commit order. */
-  read({ eventsMax, bytesMax }: Piece, give: (event: HistoryEvent<Frame>) => void): Progress {
+  /** True once all that was missed is given: what is left came after it was asked for. */
+  get isPastMissed(): boolean {
+    return this.#at >= this.#begunAt;
+  }
+
+  isAtEnd(): boolean {
+    return !this.isLost() && this.#merge(this.#history.newest).first === undefined;
+  }
+
+  isLost(): boolean {
+    return this.#at + 1 < this.#history.oldest;
+  }
+
+  read({ eventsMax, bytesMax }: Piece, give: Give<Frame>): Progress {
+    if (this.isLost()) return 'lost';
     const history = this.#history;
-    if (this.#at + 1 < history.oldest) return 'lost';
     const upTo = history.newest;
     const topics = this.#merge(upTo);
     let events = 0;
@@ -83,13 +83,13 @@ export class CatchUp<Frame extends Uint8Array = Uint8Array> {
         if (events >= eventsMax || bytes >= bytesMax) return 'more';
         const event = history.at(sequence);
         if (event !== undefined && this.#isOwed(event, sequence)) {
-          give(event);
+          give(event, 0);
           events += 1;
           bytes += event.frame.length;
         }
         this.#at = sequence;
       }
-      topics.advanceFirst(this.#nextOf(topic.itemId, sequence, upTo));
+      topics.advanceFirst(this.#nextOf(topic, sequence, upTo));
     }
     this.#at = upTo;
     return 'done';
@@ -100,23 +100,31 @@ export class CatchUp<Frame extends Uint8Array = Uint8Array> {
     return sequence > this.#begunAt || !this.#wasSent(event, sequence);
   }
 
-  #merge(upTo: number): TopicMerge {
-    const topics = new TopicMerge();
-    const add = (itemId: ItemId | null, after: number): void => {
-      const next = this.#nextOf(itemId, Math.max(after, this.#at), upTo);
-      if (next !== null) topics.add({ itemId, next });
+  #merge(upTo: number): TopicMerge<Topic> {
+    const topics = new TopicMerge<Topic>();
+    const add = (itemId: ItemId | null, deliveryClass: DeliveryClass, after: number): void => {
+      const next = this.#nextOf({ itemId, deliveryClass }, Math.max(after, this.#at), upTo);
+      if (next !== null) topics.add({ itemId, deliveryClass, next });
     };
-    for (const [itemId, after] of this.#follower.coverage.items) {
-      add(itemId, this.#named.has(itemId) ? this.#after : Math.max(after, this.#begunAt));
+    for (const [itemId, joinedAfter] of this.#follower.coverage.items) {
+      const sentUpTo = Math.max(joinedAfter, this.#begunAt);
+      const after = this.#named.has(itemId) ? this.#after : sentUpTo;
+      add(itemId, 'must', after);
+      add(itemId, 'newest', after);
+      add(itemId, 'passing', sentUpTo);
     }
-    add(null, this.#ofUser ? this.#after : this.#begunAt);
+    add(null, 'must', this.#ofUser ? this.#after : this.#begunAt);
     return topics;
   }
 
-  #nextOf(itemId: ItemId | null, after: number, upTo: number): number | null {
+  #nextOf(
+    { itemId, deliveryClass }: Omit<Topic, 'next'>,
+    after: number,
+    upTo: number,
+  ): number | null {
     const { userId } = this.#follower;
     let next: number | null = null;
-    if (itemId !== null) next = this.#history.nextOfItem(itemId, after);
+    if (itemId !== null) next = this.#history.nextOfItem(itemId, after, deliveryClass);
     else if (userId !== null) next = this.#history.nextOfUser(userId, after);
     return next !== null && next <= upTo ? next : null;
   }

@@ -6,7 +6,16 @@
  * costs nothing per client.
  */
 import type { EventId, ItemId, UserId } from '../auction/ids.ts';
-import { SequenceLists } from './sequence-lists.ts';
+import { SequenceLists, type Newest } from './sequence-lists.ts';
+
+/**
+ * What a client is promised of an event.
+ *
+ * - `must`: it is never dropped.
+ * - `newest`: conflatable. A slow client may get the newest one of its item alone.
+ * - `passing`: conflatable too, and gone once it is told: never replayed, and its id is no position.
+ */
+export type DeliveryClass = 'must' | 'newest' | 'passing';
 
 /** One event as it went out, or would have. */
 export interface HistoryEvent<Frame extends Uint8Array = Uint8Array> {
@@ -15,10 +24,11 @@ export interface HistoryEvent<Frame extends Uint8Array = Uint8Array> {
   readonly frame: Frame;
   /** The item whose watchers get it; null: only `userIds` do. */
   readonly itemId: ItemId | null;
-  /** Users who get it on all their connections. Distinct. */
+  /** Users who get it on all their connections, in every case. Distinct. */
   readonly userIds: readonly UserId[];
   /** For clients of protocol v2 only. */
   readonly v2Only: boolean;
+  readonly deliveryClass: DeliveryClass;
   /** Epoch ms of its commit by the database's clock: its age counts from there. */
   readonly committedAtMs: number;
 }
@@ -36,12 +46,16 @@ export class History<Frame extends Uint8Array = Uint8Array> {
   /** Sequence modulo `eventsMax` → event. */
   readonly #ring: (HistoryEvent<Frame> | undefined)[] = [];
   readonly #sequences = new Map<EventId, number>();
-  readonly #ofItem = new SequenceLists<ItemId>();
+  readonly #ofItem: Readonly<Record<DeliveryClass, SequenceLists<ItemId>>> = {
+    must: new SequenceLists(),
+    newest: new SequenceLists(),
+    passing: new SequenceLists(),
+  };
   readonly #ofUser = new SequenceLists<UserId>();
   #newest = 0;
   #oldest = 1;
   #bytes = 0;
-  /** Id of the event right before the oldest: whoever has seen that one has missed only what is held. */
+  /** Id of the last position before the oldest event: whoever has seen that one has missed only what is held. */
   #evictedId: EventId | null = null;
   #newestId: EventId | null = null;
 
@@ -59,7 +73,7 @@ export class History<Frame extends Uint8Array = Uint8Array> {
     return this.#oldest;
   }
 
-  /** Id of the newest event, held or not; null before the first and after `clear`. */
+  /** Id of the newest event that is a position, held or not; null before the first and after `clear`. */
   get newestId(): EventId | null {
     return this.#newestId;
   }
@@ -81,15 +95,18 @@ export class History<Frame extends Uint8Array = Uint8Array> {
    * @returns false for an event that is held already: it is not taken in again
    */
   append(event: HistoryEvent<Frame>, nowMs: number): boolean {
-    if (this.#sequences.has(event.eventId)) return false;
+    const isPosition = event.deliveryClass !== 'passing';
+    if (isPosition && this.#sequences.has(event.eventId)) return false;
     if (this.size === this.#bounds.eventsMax) this.#evict();
     this.#newest += 1;
     const sequence = this.#newest;
     this.#ring[sequence % this.#bounds.eventsMax] = event;
-    this.#sequences.set(event.eventId, sequence);
-    this.#newestId = event.eventId;
+    if (isPosition) {
+      this.#sequences.set(event.eventId, sequence);
+      this.#newestId = event.eventId;
+    }
     this.#bytes += event.frame.length;
-    if (event.itemId !== null) this.#ofItem.append(event.itemId, sequence);
+    if (event.itemId !== null) this.#ofItem[event.deliveryClass].append(event.itemId, sequence);
     for (const userId of event.userIds) this.#ofUser.append(userId, sequence);
     while (this.#bytes > this.#bounds.bytesMax) this.#evict();
     this.expire(nowMs);
@@ -110,7 +127,7 @@ export class History<Frame extends Uint8Array = Uint8Array> {
   clear(): void {
     this.#ring.length = 0;
     this.#sequences.clear();
-    this.#ofItem.clear();
+    for (const lists of Object.values(this.#ofItem)) lists.clear();
     this.#ofUser.clear();
     this.#oldest = this.#newest + 1;
     this.#bytes = 0;
@@ -134,9 +151,14 @@ export class History<Frame extends Uint8Array = Uint8Array> {
     return this.#sequences.get(id) ?? (id === this.#evictedId ? this.#oldest - 1 : null);
   }
 
-  /** First sequence after `after` of an event that goes to the watchers of an item; null when there is none. */
-  nextOfItem(itemId: ItemId, after: number): number | null {
-    return this.#ofItem.next(itemId, after);
+  /** First sequence after `after` of an event of a class that goes to the watchers of an item; null when there is none. */
+  nextOfItem(itemId: ItemId, after: number, deliveryClass: DeliveryClass): number | null {
+    return this.#ofItem[deliveryClass].next(itemId, after);
+  }
+
+  /** The newest event of a class after `after` that goes to the watchers of an item; null when there is none. */
+  newestOfItem(itemId: ItemId, after: number, deliveryClass: DeliveryClass): Newest | null {
+    return this.#ofItem[deliveryClass].newest(itemId, after);
   }
 
   /** First sequence after `after` of an event that goes to a user wherever he is; null when there is none. */
@@ -148,11 +170,13 @@ export class History<Frame extends Uint8Array = Uint8Array> {
     const event = this.at(this.#oldest);
     if (event === undefined) return;
     this.#ring[this.#oldest % this.#bounds.eventsMax] = undefined;
-    this.#sequences.delete(event.eventId);
     this.#bytes -= event.frame.length;
-    if (event.itemId !== null) this.#ofItem.dropOldest(event.itemId);
+    if (event.itemId !== null) this.#ofItem[event.deliveryClass].dropOldest(event.itemId);
     for (const userId of event.userIds) this.#ofUser.dropOldest(userId);
-    this.#evictedId = event.eventId;
+    if (event.deliveryClass !== 'passing') {
+      this.#sequences.delete(event.eventId);
+      this.#evictedId = event.eventId;
+    }
     this.#oldest += 1;
   }
 }

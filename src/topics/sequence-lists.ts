@@ -10,6 +10,12 @@ interface SequenceList {
   front: number;
 }
 
+/** The last sequence of a topic past some place, and how many of the topic's come before it from there on. */
+export interface Newest {
+  readonly sequence: number;
+  readonly before: number;
+}
+
 /** Pasts shorter than this are not worth cutting. */
 const CUT_MIN = 32;
 
@@ -44,21 +50,32 @@ export class SequenceLists<Key> {
   /** The first sequence of a topic after `after`; null when there is none. Logarithmic in the length of the topic. */
   next(key: Key, after: number): number | null {
     const list = this.#lists.get(key);
-    if (list === undefined) return null;
-    const { sequences, front } = list;
-    const newest = sequences.at(-1);
-    if (newest === undefined || newest <= after) return null;
-    let low = front;
-    let high = sequences.length - 1;
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      if ((sequences[middle] ?? 0) > after) high = middle;
-      else low = middle + 1;
-    }
-    return sequences[low] ?? null;
+    return list === undefined ? null : (list.sequences[placeAfter(list, after)] ?? null);
+  }
+
+  /** The last sequence of a topic, if it is after `after`; else null. Logarithmic in the length of the topic. */
+  newest(key: Key, after: number): Newest | null {
+    const list = this.#lists.get(key);
+    const sequence = list?.sequences.at(-1);
+    if (list === undefined || sequence === undefined || sequence <= after) return null;
+    return { sequence, before: list.sequences.length - 1 - placeAfter(list, after) };
   }
 
   clear(): void {
     this.#lists.clear();
   }
+}
+
+/** Place of the first sequence after `after`; past the end when there is none. */
+function placeAfter({ sequences, front }: SequenceList, after: number): number {
+  const newest = sequences.at(-1);
+  if (newest === undefined || newest <= after) return sequences.length;
+  let low = front;
+  let high = sequences.length - 1;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if ((sequences[middle] ?? 0) > after) high = middle;
+    else low = middle + 1;
+  }
+  return low;
 }

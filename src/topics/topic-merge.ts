@@ -1,24 +1,21 @@
 /**
  * Several ordered topics as one: a binary heap of the topics by their next sequence.
  */
-import type { ItemId } from '../auction/ids.ts';
-
-/** One topic of a merge: an item, or the user's own events (`itemId` null). */
+/** One topic of a merge. */
 export interface MergedTopic {
-  readonly itemId: ItemId | null;
   /** Sequence of its next event. */
   next: number;
 }
 
-export class TopicMerge {
-  readonly #heap: MergedTopic[] = [];
+export class TopicMerge<Topic extends MergedTopic> {
+  readonly #heap: Topic[] = [];
 
   /** The topic whose next event comes first. */
-  get first(): MergedTopic | undefined {
+  get first(): Topic | undefined {
     return this.#heap[0];
   }
 
-  add(topic: MergedTopic): void {
+  add(topic: Topic): void {
     let at = this.#heap.length;
     this.#heap.push(topic);
     while (at > 0) {
@@ -45,7 +42,7 @@ export class TopicMerge {
   }
 
   /** Puts a topic at the root and lets it sink to its place. */
-  #sink(topic: MergedTopic): void {
+  #sink(topic: Topic): void {
     const heap = this.#heap;
     let at = 0;
     for (;;) {

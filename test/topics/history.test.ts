@@ -4,7 +4,12 @@ import { describe, expect, test } from 'vitest';
 import { itemIdOf, userIdOf, type EventId, type ItemId } from '../../src/auction/ids.ts';
 import { CatchUp } from '../../src/topics/catch-up.ts';
 import { Coverage } from '../../src/topics/coverage.ts';
-import { History, type HistoryBounds, type HistoryEvent } from '../../src/topics/history.ts';
+import {
+  History,
+  type DeliveryClass,
+  type HistoryBounds,
+  type HistoryEvent,
+} from '../../src/topics/history.ts';
 
 const UNBOUNDED: HistoryBounds = { eventsMax: 1_000, bytesMax: 1e9, ageMaxMs: 1e9 };
 
@@ -14,6 +19,7 @@ interface EventSetup {
   readonly bytes?: number;
   readonly atMs?: number;
   readonly v2Only?: boolean;
+  readonly deliveryClass?: DeliveryClass;
 }
 
 let made = 0;
@@ -21,23 +27,37 @@ let made = 0;
 function eventOf(setup: EventSetup = {}): HistoryEvent {
   made += 1;
   const { items = 1, users = [], bytes = 10, atMs = 0, v2Only = false } = setup;
+  const { deliveryClass = 'must' } = setup;
   return {
     eventId: `e${made.toString()}` as EventId,
     frame: new Uint8Array(bytes),
     itemId: items === null ? null : itemIdOf(items),
     userIds: users.map((id) => userIdOf(id)),
     v2Only,
+    deliveryClass,
     committedAtMs: atMs,
   };
 }
 
-const someEvent = fc.record({
-  items: fc.option(fc.integer({ min: 1, max: 4 })),
-  users: fc.uniqueArray(fc.integer({ min: 1, max: 3 }), { maxLength: 2 }),
-  bytes: fc.integer({ min: 0, max: 60 }),
-  atMs: fc.integer({ min: 0, max: 50 }),
-  v2Only: fc.boolean(),
-});
+const someEvent = fc
+  .record({
+    items: fc.option(fc.integer({ min: 1, max: 4 })),
+    users: fc.uniqueArray(fc.integer({ min: 1, max: 3 }), { maxLength: 2 }),
+    bytes: fc.integer({ min: 0, max: 60 }),
+    atMs: fc.integer({ min: 0, max: 50 }),
+    v2Only: fc.boolean(),
+    deliveryClass: fc.constantFrom<DeliveryClass>('must', 'newest', 'passing'),
+  })
+  // What is conflatable goes to watchers alone.
+  .map((setup) => (setup.deliveryClass === 'must' ? setup : { ...setup, users: [] }));
+
+const TOPICS = [1, 2, 3, 4].flatMap((id) =>
+  (['must', 'newest', 'passing'] as const).map((it) => [itemIdOf(id), it] as const),
+);
+
+function isPosition({ deliveryClass }: HistoryEvent): boolean {
+  return deliveryClass !== 'passing';
+}
 
 /** What a naive server would keep. */
 function keptOf(
@@ -76,17 +96,25 @@ describe('bounds', () => {
           );
           expect(held).toEqual(kept);
           expect(history.bytes).toBe(kept.reduce((sum, { frame }) => sum + frame.length, 0));
-          expect(history.newestId).toBe(all.at(-1)?.eventId ?? null);
+          const positions = all.filter(isPosition);
+          expect(history.newestId).toBe(positions.at(-1)?.eventId ?? null);
           const known = all.filter(({ eventId }) => history.positionOf(eventId) !== null);
-          // The one right before the oldest, too: whoever has seen it has missed only what is held.
-          expect(known).toEqual(all.slice(Math.max(0, all.length - kept.length - 1)));
-          for (const itemId of [1, 2, 3, 4].map((id) => itemIdOf(id))) {
+          // The last one before the oldest, too: whoever has seen it has missed only what is held.
+          const heldPositions = kept.filter(isPosition).length;
+          expect(known).toEqual(positions.slice(Math.max(0, positions.length - heldPositions - 1)));
+          for (const [itemId, deliveryClass] of TOPICS) {
             const sequences = kept.flatMap((event, at) =>
-              event.itemId === itemId ? [history.oldest + at] : [],
+              event.itemId === itemId && event.deliveryClass === deliveryClass
+                ? [history.oldest + at]
+                : [],
             );
             for (let after = history.oldest - 1; after <= history.newest; after += 1) {
-              const next = sequences.find((sequence) => sequence > after) ?? null;
-              expect(history.nextOfItem(itemId, after)).toBe(next);
+              const later = sequences.filter((sequence) => sequence > after);
+              const [next = null] = later;
+              const sequence = later.at(-1);
+              const newest = sequence === undefined ? null : { sequence, before: later.length - 1 };
+              expect(history.nextOfItem(itemId, after, deliveryClass)).toBe(next);
+              expect(history.newestOfItem(itemId, after, deliveryClass)).toEqual(newest);
             }
           }
         },
@@ -130,7 +158,7 @@ describe('bounds', () => {
     const after = eventOf();
     history.append(after, 0);
     expect(history.at(2)).toBe(after);
-    expect(history.nextOfItem(itemIdOf(1), 0)).toBe(2);
+    expect(history.nextOfItem(itemIdOf(1), 0, 'must')).toBe(2);
   });
 });
 
@@ -251,7 +279,7 @@ describe('catching up', () => {
               }
               const itemIds = it.items.map((id) => itemIdOf(id));
               const after = it.back === null ? null : Math.max(0, all.length - it.back);
-              for (const event of all.slice(after ?? all.length)) {
+              for (const event of all.slice(after ?? all.length).filter(isPosition)) {
                 owe(event, event.itemId !== null && itemIds.includes(event.itemId));
               }
               client.subscribe(itemIds, after);

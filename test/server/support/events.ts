@@ -5,6 +5,7 @@ import type {
   AuctionEnded,
   AuctionStarted,
   BidPlaced,
+  EndingAnnounced,
   EndTimeMoved,
   LeaderOutbid,
   UserStandingChanged,
@@ -69,6 +70,17 @@ export function started(itemId: number): AuctionStarted {
     itemId: itemIdOf(itemId),
     endTimeMs: Date.UTC(2026, 1, 1, 10, 34),
     currentPrice: money('1.00'),
+  };
+}
+
+/** A countdown step; its id is no position. */
+export function ending(itemId: number, secondsRemaining: number): EndingAnnounced {
+  return {
+    type: 'EndingAnnounced',
+    eventId: `~${nextEventId()}` as EventId,
+    itemId: itemIdOf(itemId),
+    secondsRemaining,
+    endTimeMs: Date.UTC(2026, 1, 1, 10, 34),
   };
 }
 

@@ -30,7 +30,7 @@ export const OPTIONS: GatewayOptions = {
   messagesPerSecondMax: 20,
   messageBurstMax: 200,
   connectionsMax: 20_000,
-  backlogBytesMax: 1_048_576,
+  slowLimits: { unsentBytesMax: 65_536, owedBytesMax: 1_048_576, stalledMsMax: 10_000 },
   history: { eventsMax: 200_000, bytesMax: 67_108_864, ageMaxMs: 600_000 },
   drainMs: 3000,
   bidderNames: 'full',
