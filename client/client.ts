@@ -36,7 +36,8 @@ type Subscribed = Extract<ControlMessage, { type: 'subscribed' }>;
 
 /** Items in one subscribe message: well within 16 KiB and the server's 1,000. */
 const ITEMS_PER_MESSAGE = 500;
-const RATE_LIMITED_WAIT_MS = 1_000;
+/** Before the server is asked once more: after a refusal for haste, and where a slow link got only the newest bids. */
+const ASK_AGAIN_MS = 1_000;
 
 export class GavelcastClient {
   readonly #connection: Connection;
@@ -240,7 +241,7 @@ export class GavelcastClient {
       watch.state = state;
       watch.isKnown = true;
       watch.joinedAtMove = isPosition ? this.#moves - 1 : this.#moves;
-      watch.bidCountInState = recovered === true ? state.bidCount : 0;
+      watch.bidCountInState = state.bidCount;
     }
     this.#deliver({ type: 'state', itemId, state, reset });
   }
@@ -252,13 +253,17 @@ export class GavelcastClient {
     this.#awaited.delete(key);
     // The rest of the message was refused with it: no replay of those will come.
     if (error.code === 'too_many_subscriptions') this.#awaited.clear();
-    if (error.code === 'rate_limited') {
-      this.#askAgain.set(RATE_LIMITED_WAIT_MS, () => {
-        for (const it of this.#watches.values()) if (it.request === 'sent') it.request = 'due';
-        this.#flush();
-      });
-    }
+    if (error.code === 'rate_limited') this.#askSoon();
     this.#deliver(error);
+  }
+
+  /** Asks for whatever is not answered by then; at most once a second. */
+  #askSoon(): void {
+    if (this.#askAgain.isSet) return;
+    this.#askAgain.set(ASK_AGAIN_MS, () => {
+      for (const it of this.#watches.values()) if (it.request === 'sent') it.request = 'due';
+      this.#flush();
+    });
   }
 
   #happened(event: AuctionEvent): void {
@@ -266,13 +271,29 @@ export class GavelcastClient {
     if (!this.#seen.add(event.eventId)) return;
     const watch = this.#watches.get(String(event.itemId));
     if (watch?.state) {
-      if (event.type === 'bid_update' && event.bidCount <= watch.bidCountInState) return;
+      if (event.type === 'bid_retracted') watch.bidCountInState = 0;
+      if (event.type === 'bid_update') {
+        if (event.bidCount <= watch.bidCountInState) return;
+        if (event.skipped || event.bidCount > watch.state.bidCount + 1) this.#passedOver(watch);
+      }
       watch.state = applyEvent(watch.state, event);
       this.#deliver(event);
     } else {
       // Its state is on the way and has this event in it; those who watch the item wait for that.
       this.#emit(event);
     }
+  }
+
+  /**
+   * Bids of the item were passed over because the link was slow, or fell while it was. The newest one need not be the
+   * highest, so the state is asked for; and until it has come, no return is a continuous one.
+   */
+  #passedOver(watch: Watch): void {
+    watch.joinedAtMove = Infinity;
+    // A stream cannot ask; the next one begins with the state.
+    if (this.connection.transport === 'sse') return;
+    watch.request = 'sent';
+    this.#askSoon();
   }
 
   #moveTo(eventId: string | null | undefined): boolean {

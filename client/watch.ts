@@ -11,7 +11,7 @@ export interface Watch {
   request: 'due' | 'sent' | 'answered';
   /** Moves of the position when the state was taken: only a later position can recover this item. Infinity: none can. */
   joinedAtMove: number;
-  /** Bids up to this count are in a state that was taken together with a replay. */
+  /** Bids up to this count are in the state it joined with, though they may still come; 0 once a bid was retracted. */
   bidCountInState: number;
 }
 

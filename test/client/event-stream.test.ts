@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { WatchEvent } from '../../client/wire.ts';
-import { ClientHarness, STATE } from './support/client-harness.ts';
+import { bidUpdate, ClientHarness, STATE } from './support/client-harness.ts';
 import { settle } from './support/fake-environment.ts';
 
 interface Stream {
@@ -90,6 +90,30 @@ describe('where WebSockets do not open', () => {
     expect(events).toEqual([{ type: 'state', itemId: 1, state: STATE, reset: false }]);
     harness.client.close();
     expect(harness.environment.leftovers).toEqual({ timers: 0, listeners: 0, sockets: 0 });
+  });
+
+  test('bids passed over on a slow stream: it cannot ask, so the next link begins with the state', async () => {
+    const harness = new ClientHarness();
+    const streams = streamsOf(harness);
+    const events: WatchEvent[] = [];
+    harness.client.watch(1, (event) => events.push(event));
+    await blocked(harness);
+    const subscribed = {
+      type: 'subscribed',
+      itemId: 1,
+      state: STATE,
+      serverTime: harness.timeIn(0),
+    };
+    const data = (message: object): string => `data: ${JSON.stringify(message)}\n\n`;
+    await streams[0]?.write(hello(harness) + data(subscribed));
+    await streams[0]?.write(data({ ...bidUpdate('e4', 1, 12, 14), skipped: 3 }));
+    await harness.environment.pass(2_000);
+    expect(streams).toHaveLength(1);
+    await streams[0]?.end();
+    await blocked(harness);
+    await streams[1]?.write(hello(harness) + data({ ...subscribed, recovered: true }));
+    expect(events.map(({ type }) => type)).toEqual(['state', 'bid_update', 'state']);
+    expect(events.at(-1)).toMatchObject({ reset: true });
   });
 
   test('when a stream ends a WebSocket is tried once before the next', async () => {

@@ -25,7 +25,7 @@ function open(harness: GatewayHarness, options: Partial<ConnectOptions> = {}): O
 
 test('state, events of every kind, and an unsubscribe that leaves nothing at the server', async () => {
   await using harness = await GatewayHarness.start();
-  harness.reads.list(1, { price: '10.50', bidCount: 2, leaderId: 4 });
+  harness.reads.list(1, { price: '10.50', bidCount: 0, leaderId: 4 });
   using opened = open(harness);
   const { client, heard } = opened;
   const stop = client.watch(1, (event) => heard.push({ ...event }));
@@ -33,7 +33,7 @@ test('state, events of every kind, and an unsubscribe that leaves nothing at the
   expect(heard[0]).toMatchObject({
     type: 'state',
     reset: false,
-    state: { status: 'active', currentPrice: 10.5, bidCount: 2, highestBidderId: 4 },
+    state: { status: 'active', currentPrice: 10.5, bidCount: 0, highestBidderId: 4 },
   });
   harness.publish(
     bidPlaced(1, 5, '12.00'),

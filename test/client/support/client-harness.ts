@@ -12,7 +12,7 @@ export interface Setup extends Partial<ConnectOptions> {
 export const STATE: AuctionState = {
   status: 'active',
   currentPrice: 10,
-  bidCount: 3,
+  bidCount: 10,
   highestBidderId: 7,
   endTime: '2026-02-01T10:30:00.000Z',
   reserveMet: null,
