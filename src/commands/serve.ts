@@ -1,6 +1,8 @@
 /**
  * `gavelcast serve`: the server as a process.
  */
+import { setTimeout as pause } from 'node:timers/promises';
+
 import type { SourceInfo } from '../../cdc/source-info.ts';
 import { isEnabled, type Config } from '../config.ts';
 import type { Environment } from '../config-problem.ts';
@@ -71,7 +73,8 @@ export async function serve(options: CommonOptions, context: CommandContext): Pr
     changeLevelOnSignal(handle),
   ];
   try {
-    return await run(application, { config, log, interruption, tell, manager });
+    const isSocketOurs = (files.inheritedFd ?? null) !== null;
+    return await run(application, { config, log, interruption, tell, manager, isSocketOurs });
   } finally {
     await manager.close();
     for (const stopListening of listeners) stopListening();
@@ -112,12 +115,15 @@ interface Running {
   /** Says it to people too, where the log is for machines. */
   readonly tell: (text: string) => void;
   readonly manager: ServiceManager;
+  /** True: a listening socket was passed to us, and to nobody else. */
+  readonly isSocketOurs: boolean;
 }
 
 async function run(application: Application, running: Running): Promise<number> {
   const { config, log, interruption, manager } = running;
   try {
-    await (config.server.reusePort ? takeOver(application, running) : start(application, running));
+    const takesOver = running.isSocketOurs || config.server.reusePort;
+    await (takesOver ? takeOver(application, running) : start(application, running));
     const signal = await interruption.happened;
     manager.stopping(config.server.drainMs);
     log.info({ signal, text: `${signal}: closing connections and stopping` }, 'stopping');
@@ -144,17 +150,24 @@ async function start(application: Application, running: Running): Promise<void> 
   manager.ready(`listening on ${url}`);
 }
 
-/** Listens only once it is live: until then, all new connections are for the process that holds the port now. */
+/**
+ * Listens only once it is live: until then another process serves, or whoever connects waits in the socket that was passed
+ * to us. In there nobody waits for ever.
+ */
 async function takeOver(application: Application, running: Running): Promise<void> {
-  const { config, log, interruption, manager } = running;
-  const isLive = await tailUntilInterrupted(application, running);
+  const { config, log, interruption, manager, isSocketOurs } = running;
+  const live = tailUntilInterrupted(application, running);
+  const tooLong = pause(READY_WITHIN_MS, false, { ref: false });
+  const isLive = await (isSocketOurs ? Promise.race([live, tooLong]) : live);
   if (interruption.signal.aborted) return;
-  if (!isLive) {
+  if (!isLive && !isSocketOurs) {
     const text = 'the feed halted before it was live: the port is left to whoever serves on it';
     log.error({ text }, 'port not taken');
     return;
   }
   const url = announceAddress(await application.listen(), config, log);
+  if (!isLive) manager.ready(`listening on ${url}; the source was not reached yet`);
+  await live;
   manager.ready(`listening on ${url}`);
 }
 
