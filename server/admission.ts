@@ -1,7 +1,6 @@
 /**
  * Who may hold a connection: the token first, then whether the user is in good standing, and for how long.
  */
-import { LRUCache } from 'lru-cache';
 import type { UserStandingChanged } from '../src/auction/domain-event.ts';
 import type { UserId } from '../src/auction/ids.ts';
 import {
@@ -11,11 +10,13 @@ import {
   encodeTokenExpiring,
 } from '../src/protocol/server-message.ts';
 import type { AuctionReads, Clock, Log, UserStanding } from '../src/ports.ts';
+import { BarredUsers } from './barred-users.ts';
 import type { Connection, Identity } from './connection.ts';
 import type { GatewayOptions } from './gateway-options.ts';
 import type { Hub } from './hub.ts';
 import type { Sweeper } from './sweeper.ts';
 import type { TokenRefusal, TokenVerdict, TokenVerifier } from './token-verifier.ts';
+import type { UserLimit } from './user-limit.ts';
 
 /** How long a live connection outlasts its token, so that a client can renew it in place. */
 const EXPIRY_GRACE_MS = 5000;
@@ -23,8 +24,6 @@ const EXPIRY_GRACE_MS = 5000;
 const EXPIRY_MARGIN_MS = 1000;
 /** How long before its token expires a v2 client is told. */
 const EXPIRY_NOTICE_MS = 60_000;
-/** Deleted users remembered. Past that, or after a restart, `REQUIRE_KNOWN_USER` alone keeps them out. */
-const BARRED_MAX = 100_000;
 
 /** Why a client was not let in, or not let stay. */
 export type RefusalReason = TokenRefusal | 'missing' | 'other_user';
@@ -37,7 +36,6 @@ export interface AdmissionDeps {
     | 'subscriptionsMax'
     | 'messageBytesMax'
     | 'messagesPerSecondMax'
-    | 'connectionsPerUserMax'
     | 'requireKnownUser'
   >;
   readonly log: Log;
@@ -45,6 +43,7 @@ export interface AdmissionDeps {
   readonly reads: AuctionReads;
   readonly hub: Hub;
   readonly sweeper: Sweeper<Connection>;
+  readonly userLimit: UserLimit;
   readonly verify: TokenVerifier;
   /** A token was refused. */
   readonly refused: (connection: Connection, reason: RefusalReason) => void;
@@ -56,8 +55,7 @@ export interface AdmissionDeps {
 
 export class Admission {
   readonly #deps: AdmissionDeps;
-  /** Users seen banned or deleted: the row of a deleted one is not there to ask any more. */
-  readonly #barred = new LRUCache<UserId, true>({ max: BARRED_MAX });
+  readonly #barred = new BarredUsers();
 
   constructor(deps: AdmissionDeps) {
     this.#deps = deps;
@@ -147,8 +145,7 @@ export class Admission {
 
   /** Closes a user's connections in the turn his suspension, ban or deletion is published. */
   standingChanged(event: UserStandingChanged): void {
-    if (event.mayConnect) this.#barred.delete(event.userId);
-    else this.#barred.set(event.userId, true);
+    this.#barred.changed(event);
     if (mayConnect(event, this.#deps.now())) return;
     // A copy: closing takes each out of the set.
     for (const connection of [...this.#deps.hub.connectionsOf(event.userId)]) {
@@ -178,7 +175,7 @@ export class Admission {
       connection.close(4502);
       return;
     }
-    this.#makeRoom(identity.userId);
+    this.#deps.userLimit.admitted(connection);
     connection.enter('admitted');
     this.#armExpiry(connection, identity);
     if (connection.isV2) connection.send(this.#hello(identity));
@@ -189,15 +186,6 @@ export class Admission {
   #isWelcome(userId: UserId, standing: UserStanding | null): boolean {
     if (standing !== null) return mayConnect(standing, this.#deps.now());
     return !this.#deps.options.requireKnownUser && !this.#barred.has(userId);
-  }
-
-  /** One connection too many closes the user's oldest. */
-  #makeRoom(userId: UserId): void {
-    const own = this.#deps.hub.connectionsOf(userId);
-    for (const oldest of own) {
-      if (own.size <= this.#deps.options.connectionsPerUserMax) return;
-      oldest.close(4503);
-    }
   }
 
   #hello({ userId, expiresAtMs }: Identity): string {

@@ -24,6 +24,7 @@ import { Sweeper } from './sweeper.ts';
 import type { GatewayTallies } from './tally.ts';
 import type { TokenVerifier } from './token-verifier.ts';
 import { TurnBatch } from './turn-batch.ts';
+import { LocalUserLimit, type UserLimit } from './user-limit.ts';
 import { Watchlists } from './watchlists.ts';
 import { Welcome } from './welcome.ts';
 
@@ -41,6 +42,7 @@ export interface ClientsDeps extends GatewayDeps {
 export class Clients {
   readonly #deps: ClientsDeps;
   readonly hub: Hub;
+  readonly #userLimit: UserLimit;
   readonly catchUps: CatchUps;
   readonly notice: FeedNotice;
   readonly #sweeper: Sweeper<Connection>;
@@ -57,7 +59,9 @@ export class Clients {
     const { options, log, now, reads, serverTimeMs } = deps;
     this.#deps = deps;
     this.#rate = { perSecond: options.messagesPerSecondMax, burst: options.messageBurstMax };
-    this.hub = new Hub(new History(options.history));
+    const { userLimit, watcherTotals } = deps.siblings ?? {};
+    this.hub = new Hub(new History(options.history), watcherTotals);
+    this.#userLimit = userLimit ?? new LocalUserLimit(this.hub, options.connectionsPerUserMax);
     this.catchUps = this.#createCatchUps();
     this.notice = new FeedNotice({ reads, now, hub: this.hub });
     this.#sweeper = this.#createSweeper();
@@ -86,6 +90,7 @@ export class Clients {
       serverTimeMs,
       hub: this.hub,
       sweeper: this.#sweeper,
+      userLimit: this.#userLimit,
       verify: deps.verify,
       refused: (connection, reason) => {
         deps.tokenRefused(connection.addressKey, reason);
@@ -122,7 +127,7 @@ export class Clients {
   add(setup: Omit<ConnectionSetup, 'bucket'>, wire: Socket): Connection {
     const bucket = new RateBucket(this.#rate, this.#deps.now());
     const connection = new Connection(this.#host, { ...setup, bucket });
-    this.#deps.door.entered(connection.addressKey, wire);
+    this.#deps.door.entered(wire);
     this.#deps.tallies.totals.connectionsAccepted += 1;
     this.#open.add(connection);
     this.#sweeper.add(connection);
@@ -195,6 +200,7 @@ export class Clients {
       leaving: (connection) => {
         this.catchUps.remove(connection);
         this.hub.remove(connection);
+        this.#userLimit.departed(connection);
         this.#sweeper.remove(connection);
       },
       gone: (connection, code) => {
@@ -216,8 +222,10 @@ export class Clients {
   }
 
   #createCatchUps(): CatchUps {
+    const { tallies, options } = this.#deps;
     return new CatchUps({
       history: this.hub.history,
+      limits: options.slowLimits,
       monotonicMs: () => performance.now(),
       replayed: () => {
         tallies.totals.eventsReplayed += 1;
@@ -225,11 +233,9 @@ export class Clients {
       conflated: (events) => {
         tallies.totals.eventsConflated += events;
       },
-    const { tallies, options } = this.#deps;
       tooSlow: (connection, reason) => {
         tallies.slow.add(reason);
         connection.close(4002);
-      limits: options.slowLimits,
       },
     });
   }

@@ -65,7 +65,10 @@ export class EventStreamRoute {
       return;
     }
     void this.#judge(request).then((asked) => {
-      if (response.destroyed) return;
+      if (response.destroyed) {
+        if (!('status' in asked)) this.#deps.door.left(asked.addressKey);
+        return;
+      }
       if ('status' in asked) this.#refuse(response, asked);
       else this.#open(response, asked);
     });
@@ -91,13 +94,20 @@ export class EventStreamRoute {
   }
 
   async #judge(request: IncomingMessage): Promise<Refusal | Asked> {
-    const { door, verify, isDraining, tokenRefused } = this.#deps;
+    const { door } = this.#deps;
     if (request.method !== 'GET') return { status: 405, error: 'method not allowed' };
     const addressKey = door.addressKeyOf(request);
-    const refusal = door.refusalOf(request, addressKey);
+    const refusal = await door.refusalOf(request, addressKey);
     if (refusal !== null) {
       return { ...refusal, error: refusal.status === 403 ? 'origin' : 'no room now' };
     }
+    const asked = await this.#understand(request, addressKey);
+    if ('status' in asked) door.left(addressKey);
+    return asked;
+  }
+
+  async #understand(request: IncomingMessage, addressKey: string | null): Promise<Refusal | Asked> {
+    const { verify, isDraining, tokenRefused } = this.#deps;
     const url = request.url ?? '/';
     const { token, since } = readCredentials(url, request.headers);
     if (token === null) return { status: 401, error: 'unauthorized' };

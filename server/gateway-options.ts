@@ -4,14 +4,18 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { AddressLimits } from './connection-limits.ts';
 import type { TokenRules } from '../src/token-rules.ts';
+import type { ItemId, UserId } from '../src/auction/ids.ts';
 import type { Zone } from '../src/auction/zone.ts';
 import type { BidderNames } from '../src/protocol/server-message.ts';
 import type { HistoryBounds } from '../src/topics/history.ts';
 import type { AuctionReads, Clock, FeedState, Log, Publisher } from '../src/ports.ts';
-import type { GatewayView } from './gateway-view.ts';
 import type { SlowLimits } from './catch-ups.ts';
+import type { GatewayView } from './gateway-view.ts';
+import type { Places } from './places.ts';
 import type { Publication } from './publication.ts';
 import type { GatewayTotals } from './tally.ts';
+import type { UserLimit } from './user-limit.ts';
+import type { WatcherTotals } from './watcher-counts.ts';
 
 /** PEM texts. */
 export interface TlsFiles {
@@ -84,12 +88,21 @@ export interface GatewayOptions {
   readonly staticRoutes?: (request: IncomingMessage, response: ServerResponse) => boolean;
 }
 
+/** What several gateways of one server have in common. */
+export interface Siblings {
+  readonly places: Places;
+  readonly userLimit: UserLimit;
+  readonly watcherTotals: WatcherTotals;
+}
+
 export interface GatewayDeps {
   readonly log: Log;
   readonly now: Clock;
   readonly reads: AuctionReads;
   /** Milliseconds to add to our clock to get the database's; `serverTime` on the wire is the database's. */
   readonly clockOffsetMs: () => number;
+  /** Absent: this gateway is alone. */
+  readonly siblings?: Siblings;
 }
 
 /** Counts since start, and what is open now. Plain numbers: the metrics endpoint names them. */
@@ -104,6 +117,8 @@ export interface GatewayStats extends GatewayTotals {
   readonly historyBytes: number;
   /** Clients on their way through the history now. */
   readonly clientsCatchingUp: number;
+  /** Clients that do not take what they are sent as fast as it comes. */
+  readonly clientsSlow: number;
   readonly isDraining: boolean;
 }
 
@@ -115,10 +130,6 @@ export interface Gateway extends Required<Publisher> {
    * @throws AppError PORT_UNAVAILABLE when the address is taken or may not be bound
    */
   listen(): Promise<{ readonly host: string; readonly port: number }>;
-  /** What `publish` does once the events are encoded: for events that were encoded elsewhere. Synchronous. */
-  take(publication: Publication): void;
-  /** Clients that do not take what they are sent as fast as it comes. */
-  readonly clientsSlow: number;
   /** Drains: takes no new clients, closes all with 1012, paced, within `drainMs`. Idempotent. */
   stop(): Promise<void>;
   stats(): GatewayStats;
@@ -132,4 +143,13 @@ export interface Gateway extends Required<Publisher> {
   reload(changed: Pick<GatewayOptions, 'jwt' | 'tls'>): void;
   /** Told at each change of the feed, so that v2 clients learn of a lost or stale one (`degraded`, `restored`). */
   feedChanged(state: FeedState): void;
+}
+
+/** A gateway whose clients are in this process. */
+export interface LocalGateway extends Gateway {
+  /** What `publish` does once the events are encoded: for events that were encoded elsewhere. Synchronous. */
+  take(publication: Publication): void;
+  view(): GatewayView & { disconnect(userId: UserId): number };
+  /** Siblings count other watchers of an item than before. */
+  watchersMoved(itemId: ItemId): void;
 }

@@ -22,7 +22,19 @@ export interface WatchedItem {
   readonly watchers: number;
 }
 
-export class GatewayView {
+/** What an operator sees and does. Of clients in other processes it may be a second old. */
+export interface GatewayView {
+  /** The slowest clients, slowest first. */
+  slowest(count: number): readonly SlowClient[];
+  /** The items with most watchers, most first. */
+  mostWatched(count: number): readonly WatchedItem[];
+  watchersOf(itemId: ItemId): number;
+  /** Closes a user's connections with 4001: whoever comes back needs a new token. @returns how many there were */
+  disconnect(userId: UserId): number | Promise<number>;
+}
+
+/** The view of clients in this process. */
+export class HubView implements GatewayView {
   readonly #hub: Hub;
   readonly #open: ReadonlySet<Connection>;
 
@@ -31,12 +43,12 @@ export class GatewayView {
     this.#open = open;
   }
 
-  /** The slowest clients, slowest first; looks at all of them. */
+  /** Looks at all of them. */
   slowest(count: number): readonly SlowClient[] {
     return slowestOf(this.#open, count);
   }
 
-  /** The items with most watchers, most first; looks at all of them. */
+  /** Looks at all of them. */
   mostWatched(count: number): readonly WatchedItem[] {
     return mostWatched(this.#hub.watchedItems(), count);
   }
@@ -45,7 +57,6 @@ export class GatewayView {
     return this.#hub.watchersOf(itemId);
   }
 
-  /** Closes a user's connections with 4001: whoever comes back needs a new token. @returns how many there were */
   disconnect(userId: UserId): number {
     // A copy: closing takes each out of the set.
     const connections = [...this.#hub.connectionsOf(userId)];
@@ -70,6 +81,10 @@ function slowestOf(connections: Iterable<Connection>, count: number): readonly S
     }));
 }
 
+function backlogOf({ backlogBytes, way }: Connection): number {
+  return backlogBytes + (way?.owedBytes ?? 0);
+}
+
 /** The items with most watchers, most first. */
 function mostWatched(
   watchersByItem: Iterable<readonly [ItemId, number]>,
@@ -81,10 +96,6 @@ function mostWatched(
     if (top.length === count && watchers <= least) continue;
     top.push({ itemId, watchers });
     top.sort((a, b) => b.watchers - a.watchers);
-function backlogOf({ backlogBytes, way }: Connection): number {
-  return backlogBytes + (way?.owedBytes ?? 0);
-}
-
     if (top.length > count) top.pop();
     least = top.at(-1)?.watchers ?? 0;
   }

@@ -1,23 +1,25 @@
 /**
  * The sockets side as one object: events in through `publish`, clients on a port, numbers out.
  */
+import type { ItemId } from '../src/auction/ids.ts';
 import type { EventBatch, FeedState } from '../src/ports.ts';
 import type { RefusalReason } from './admission.ts';
 import { Clients } from './clients.ts';
 import { Door } from './door.ts';
 import { Entrance } from './entrance.ts';
-import type { Gateway, GatewayDeps, GatewayOptions, GatewayStats } from './gateway-options.ts';
-import { GatewayView } from './gateway-view.ts';
+import type { GatewayDeps, GatewayOptions, GatewayStats, LocalGateway } from './gateway-options.ts';
+import { HubView } from './gateway-view.ts';
+import { LocalPlaces } from './places.ts';
 import { Encoder, type Publication } from './publication.ts';
 import { GatewayTallies } from './tally.ts';
 import { createTokenVerifier, type TokenVerifier } from './token-verifier.ts';
 
 /** Builds the gateway; nothing listens and no timer runs before `listen()`. */
-export function createGateway(options: GatewayOptions, deps: GatewayDeps): Gateway {
+export function createGateway(options: GatewayOptions, deps: GatewayDeps): LocalGateway {
   return new HttpGateway(options, deps);
 }
 
-class HttpGateway implements Gateway {
+class HttpGateway implements LocalGateway {
   readonly #options: GatewayOptions;
   readonly #deps: GatewayDeps;
   readonly #encoder: Encoder;
@@ -104,8 +106,12 @@ class HttpGateway implements Gateway {
     };
   }
 
-  view(): GatewayView {
-    return new GatewayView(this.#clients.hub, this.#clients.open);
+  watchersMoved(itemId: ItemId): void {
+    this.#clients.hub.counts.moved(itemId);
+  }
+
+  view(): HubView {
+    return new HubView(this.#clients.hub, this.#clients.open);
   }
 
   reload({ jwt, tls }: Pick<GatewayOptions, 'jwt' | 'tls'>): void {
@@ -140,9 +146,8 @@ class HttpGateway implements Gateway {
   #createDoor(): Door {
     return new Door({
       options: this.#options,
-      now: this.#deps.now,
+      places: this.#deps.siblings?.places ?? new LocalPlaces(this.#options, this.#deps.now),
       isDraining: () => this.#isDraining,
-      connectionsOpen: () => this.#clients.open.size,
       handshakeCut: () => {
         this.#tallies.totals.handshakesCut += 1;
       },

@@ -7,7 +7,7 @@ import type { WireEvent } from '../src/protocol/event-message.ts';
 import type { DeliveryClass, History } from '../src/topics/history.ts';
 import type { Connection, Delivery } from './connection.ts';
 import { textFrame } from './frame.ts';
-import { WatcherCounts } from './watcher-counts.ts';
+import { WatcherCounts, type WatcherTotals } from './watcher-counts.ts';
 
 const NOBODY: ReadonlySet<Connection> = new Set();
 
@@ -24,15 +24,17 @@ export interface EventTimes {
 
 export class Hub {
   readonly history: History<Buffer>;
-  readonly counts = new WatcherCounts();
+  readonly counts: WatcherCounts;
   readonly #all = new Set<Connection>();
   readonly #byItem = new Map<ItemId, Set<Connection>>();
   readonly #byUser = new Map<UserId, Set<Connection>>();
   #v2 = 0;
   #subscriptions = 0;
 
-  constructor(history: History<Buffer>) {
+  /** @param totals null: all watchers are here */
+  constructor(history: History<Buffer>, totals: WatcherTotals | null = null) {
     this.history = history;
+    this.counts = new WatcherCounts(totals);
   }
 
   /** Connections with a known user: `checking` and `admitted` ones. */
@@ -122,9 +124,9 @@ export class Hub {
   deliver(event: WireEvent, times: EventTimes): void {
     const { itemId, userIds } = event.audience;
     const watchers = itemId === null ? NOBODY : (this.#byItem.get(itemId) ?? NOBODY);
+    // Nobody comes back for what is never replayed.
     if (event.ephemeral && watchers.size === 0 && userIds.length === 0) return;
     const frame = textFrame(event.json);
-    // Nobody comes back for what is never replayed.
     // What is known already went out then.
     if (!this.#append(event, frame, times)) return;
     const delivery: Delivery = {
@@ -147,9 +149,9 @@ export class Hub {
   tellV2(text: string): void {
     if (this.#v2 === 0) return;
     const frame = textFrame(text);
+    const lane = this.#v2 > PROMPT_AUDIENCE_MAX ? 'bulk' : 'prompt';
     for (const connection of this.#all) {
       if (connection.isV2) connection.tell(frame, lane);
-    const lane = this.#v2 > PROMPT_AUDIENCE_MAX ? 'bulk' : 'prompt';
     }
   }
 

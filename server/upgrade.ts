@@ -58,21 +58,34 @@ export function createUpgrade(
     const credentials = readCredentials(request.url ?? '/', request.headers);
     const addressKey = deps.door.addressKeyOf(request);
     const isElsewhere = options.path !== null && credentials.path !== options.path;
+    const answer = (refusal: Refusal | null): void => {
+      if (refusal !== null) {
+        deps.refused(refusal.status);
+        refuse(wire, refusal);
+        return;
+      }
+      const outcome = { isClient: false };
+      if (wire instanceof Socket) {
+        server.handleUpgrade(request, wire, head, (socket) => {
+          outcome.isClient = true;
+          deps.accepted(socket, { credentials, wire, addressKey });
+        });
+      } else {
+        wire.destroy();
+      }
+      // `ws` answers a faulty handshake itself, at once.
+      if (!outcome.isClient) deps.door.left(addressKey);
+    };
     const refusal = isElsewhere
       ? ({ status: 403, retryAfterSeconds: null } as const)
       : deps.door.refusalOf(request, addressKey);
-    if (refusal !== null) {
-      deps.refused(refusal.status);
-      refuse(wire, refusal);
-      return;
+    if (refusal instanceof Promise) {
+      // Between the listeners of HTTP and those of `ws` nobody else listens.
+      wire.on('error', ignore);
+      void refusal.then(answer);
+    } else {
+      answer(refusal);
     }
-    if (!(wire instanceof Socket)) {
-      wire.destroy();
-      return;
-    }
-    server.handleUpgrade(request, wire, head, (socket) => {
-      deps.accepted(socket, { credentials, wire, addressKey });
-    });
   };
 }
 

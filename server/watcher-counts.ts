@@ -9,6 +9,14 @@ import { textFrame } from './frame.ts';
 /** Time between two counts of one item. */
 const SAMPLE_EVERY_MS = 1000;
 
+/** Counts of several gateways together. */
+export interface WatcherTotals {
+  /** Somebody here wants to know of an item, or nobody does any more. */
+  listening(itemId: ItemId, on: boolean): void;
+  /** How many watch it anywhere, as far as is known; `here`: those of this gateway. */
+  of(itemId: ItemId, here: number): number;
+}
+
 interface Counted {
   readonly listeners: Set<Connection>;
   /** Listeners who have not been told a count yet. */
@@ -20,22 +28,28 @@ export class WatcherCounts {
   readonly #items = new Map<ItemId, Counted>();
   /** Items to look at in the next sample. */
   readonly #moved = new Set<ItemId>();
+  readonly #totals: WatcherTotals | null;
   #sampledAtMs = -Infinity;
+
+  /** @param totals null: all watchers are here */
+  constructor(totals: WatcherTotals | null = null) {
+    this.#totals = totals;
+  }
 
   /** A watcher of the item wants to know its count. */
   listen(connection: Connection, itemId: ItemId): void {
-    const counted = this.#items.get(itemId) ?? {
-      listeners: new Set(),
-      untold: new Set(),
-      told: null,
-    };
-    this.#items.set(itemId, counted);
+    let counted = this.#items.get(itemId);
+    if (counted === undefined) {
+      counted = { listeners: new Set(), untold: new Set(), told: null };
+      this.#items.set(itemId, counted);
+      this.#totals?.listening(itemId, true);
+    }
     counted.listeners.add(connection);
     counted.untold.add(connection);
     this.#moved.add(itemId);
   }
 
-  /** Somebody began or ceased to watch the item. */
+  /** Somebody began or ceased to watch the item, here or elsewhere. */
   moved(itemId: ItemId): void {
     if (this.#items.has(itemId)) this.#moved.add(itemId);
   }
@@ -48,17 +62,19 @@ export class WatcherCounts {
     if (counted.listeners.delete(connection) && counted.listeners.size === 0) {
       this.#items.delete(itemId);
       this.#moved.delete(itemId);
+      this.#totals?.listening(itemId, false);
     }
   }
 
-  /** Tells what has changed, unless the last sample is too fresh. `countOf` says how many watch an item now. */
+  /** Tells what has changed, unless the last sample is too fresh. `countOf` says how many watch an item here now. */
   sample(nowMs: number, countOf: (itemId: ItemId) => number): void {
     if (this.#moved.size === 0 || nowMs - this.#sampledAtMs < SAMPLE_EVERY_MS) return;
     this.#sampledAtMs = nowMs;
     for (const itemId of this.#moved) {
       const counted = this.#items.get(itemId);
       if (counted === undefined) continue;
-      const count = countOf(itemId);
+      const here = countOf(itemId);
+      const count = this.#totals?.of(itemId, here) ?? here;
       const audience = count === counted.told ? counted.untold : counted.listeners;
       const frame = textFrame(encodeWatchers(itemId, count));
       for (const connection of audience) connection.tell(frame);
