@@ -59,6 +59,8 @@ describe.each(CASES)('$flavour, shape $shape, $ids', ({ flavour, shape, ids, var
     stage = await setStage(flavour, { shape, variables });
     scene = { ...stage, shape };
     cast = await fillPortal(stage);
+    // Those who listen must not be thrown out.
+    cast = { ...cast, banned: await stage.portal.addUser({ name: 'Dan' }) };
     stateDirectory = mkdtempSync(join(tmpdir(), 'gavelcast-replay-'));
     env = { STATE_DIR: stateDirectory, SERVER_ID: '4242', SOURCE_HEARTBEAT_MS: '500' };
     gavelcast = await startGavelcast(stage.source, env);
@@ -104,7 +106,7 @@ describe.each(CASES)('$flavour, shape $shape, $ids', ({ flavour, shape, ids, var
       const his = told.filter(
         ({ to }) => watched.includes(to.watchersOf ?? 0) || to.userIds.includes(userId),
       );
-      expect(his.length).toBeGreaterThan(20);
+      expect(his.length).toBeGreaterThan(3);
       expect(his.map(({ event }) => event)).toEqual(live[at]?.slice(early[at]));
     }
     for (const { committedAt, transaction } of told) {
@@ -157,8 +159,12 @@ describe.each(CASES)('$flavour, shape $shape, $ids', ({ flavour, shape, ids, var
     expect(noTime).toMatchObject({ code: 64, stdout: '' });
     const tooOld = await replay(['--since', '30d']);
     expect(tooOld).toMatchObject({ code: 1, stdout: '' });
-    const from = /can only be told from (\S+) on: the oldest binlog/.exec(tooOld.stderr)?.[1];
-    const asTold = await replay(['--since', from ?? '', '--item', String(cast.items[0])]);
+    expect(tooOld.stderr).toContain('on: the oldest binlog that the server has begins there');
+    // The binlog begins with the tables themselves, which is the next reason.
+    const created = await replay(['--since', earliestIn(tooOld)]);
+    expect(created).toMatchObject({ code: 1, stdout: '' });
+    expect(created.stderr).toContain('on: a mapped table was altered');
+    const asTold = await replay(['--since', earliestIn(created), '--item', String(cast.items[0])]);
     expect(asTold.code, asTold.stderr).toBe(0);
     expect(asTold.told.length).toBeGreaterThan(0);
   });
@@ -176,8 +182,8 @@ describe.each(CASES)('$flavour, shape $shape, $ids', ({ flavour, shape, ids, var
     await tellStory(scene, cast);
     const refused = await replay(['--since', since, '--item', String(item)]);
     expect(refused).toMatchObject({ code: 1, stdout: '' });
-    const from = /told from (\S+) on: partial image/.exec(refused.stderr)?.[1] ?? '';
-    const told = await replay(['--since', from, '--item', String(item)]);
+    expect(refused.stderr).toContain('on: partial image');
+    const told = await replay(['--since', earliestIn(refused), '--item', String(item)]);
     expect(told.code, told.stderr).toBe(0);
     expect(told.told.length).toBeGreaterThan(5);
     const other = await replay(['--since', since, '--item', String(cast.items[1])]);
@@ -220,6 +226,11 @@ function toldLine(text: string): ToldLine {
   const line = JSON.parse(text) as ToldLine & { readonly event: { readonly eventId: string } };
   const event = text.slice(text.indexOf('"event":') + '"event":'.length, -1);
   return { ...line, eventId: line.event.eventId, event };
+}
+
+/** From when on a refused window can be told, as the refusal says. */
+function earliestIn({ stderr }: Outcome): string {
+  return /can only be told from (\S+)/.exec(stderr)?.[1] ?? '';
 }
 
 function eventsOf(client: AuctionClient): string[] {

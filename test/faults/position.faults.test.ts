@@ -3,12 +3,8 @@
  * the declared resync. Never history as new, never a silent jump. Where a successor has all we have seen, nothing is lost.
  */
 import { describe, expect, test } from 'vitest';
-import {
-  FLAVOURS,
-  startDatabase,
-  type DatabaseServer,
-  type Flavour,
-} from '../support/database-server.ts';
+import { FLAVOURS, type DatabaseServer, type Flavour } from '../support/database-server.ts';
+import { startReplica } from '../support/replica.ts';
 import { until } from '../support/until.ts';
 import { copyData, putBack } from './data-directory.ts';
 import { runScenario, type Rig } from './rig.ts';
@@ -143,7 +139,7 @@ describe.each(FLAVOURS)('on %s', (flavour) => {
         expects: 'delivered',
       },
       async (rig) => {
-        await failOver(rig, await startReplica(rig));
+        await failOver(rig, await replicaOf(rig));
       },
     );
   });
@@ -161,7 +157,7 @@ describe.each(FLAVOURS)('on %s', (flavour) => {
             expects: 'reset',
           },
           async (rig) => {
-            await failOver(rig, await startReplica(rig, variables));
+            await failOver(rig, await replicaOf(rig, variables));
           },
         );
       },
@@ -226,38 +222,13 @@ async function purgePastUs(rig: Rig): Promise<void> {
   back(rig);
 }
 
-/** A second server that replicates the first from its beginning. */
-async function startReplica(
+/** A replica of the scenario's server, gone with the scenario. */
+async function replicaOf(
   rig: Rig,
   variables: Readonly<Record<string, string>> = {},
 ): Promise<DatabaseServer> {
-  const { flavour, server } = rig;
-  const replica = await startDatabase(flavour, {
-    variables: { server_id: '2', log_slave_updates: 'ON', ...variables },
-  });
+  const replica = await startReplica(rig.server, variables);
   rig.own(() => replica.stop());
-  const session = await rig.session(server);
-  const sql = await replica.connect();
-  const { host, port, admin } = server;
-  if (flavour === 'mariadb') {
-    await sql.query(
-      `CHANGE MASTER TO MASTER_HOST='${host}', MASTER_PORT=${port}, MASTER_USER='${admin.user}',
-       MASTER_PASSWORD='${admin.password}', MASTER_USE_GTID=slave_pos, MASTER_CONNECT_RETRY=1`,
-    );
-    await sql.query('START SLAVE');
-  } else {
-    const start =
-      variables['gtid_mode'] === 'OFF'
-        ? `SOURCE_LOG_FILE='binlog.000001', SOURCE_LOG_POS=4, SOURCE_AUTO_POSITION=0`
-        : 'SOURCE_AUTO_POSITION=1';
-    await sql.query(
-      `CHANGE REPLICATION SOURCE TO SOURCE_HOST='${host}', SOURCE_PORT=${port}, SOURCE_USER='${admin.user}',
-       SOURCE_PASSWORD='${admin.password}', GET_SOURCE_PUBLIC_KEY=1, SOURCE_CONNECT_RETRY=1, ${start}`,
-    );
-    await sql.query('START REPLICA');
-  }
-  await sql.end();
-  await session.end();
   return replica;
 }
 

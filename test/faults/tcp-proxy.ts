@@ -22,14 +22,14 @@ interface Link {
 export class TcpProxy {
   readonly #server: Server;
   readonly #links = new Set<Link>();
-  #target: number;
+  #target: () => number;
   #mode: ProxyMode = 'pass';
   #delayMs = 0;
   #accepted = 0;
 
   private constructor(server: Server, target: number) {
     this.#server = server;
-    this.#target = target;
+    this.#target = () => target;
     server.on('connection', (client) => {
       this.#accept(client);
     });
@@ -76,15 +76,22 @@ export class TcpProxy {
 
   /** Ends every connection with a reset. */
   cut(): void {
-    for (const { client, upstream } of this.#links) {
+    this.cutSome(() => true);
+  }
+
+  /** Ends with a reset those connections that `isChosen` is true for. @returns how many */
+  cutSome(isChosen: () => boolean): number {
+    const chosen = [...this.#links].filter(isChosen);
+    for (const { client, upstream } of chosen) {
       client.resetAndDestroy();
       upstream.resetAndDestroy();
     }
+    return chosen.length;
   }
 
-  /** New connections go to another port on 127.0.0.1. */
-  aim(target: number): void {
-    this.#target = target;
+  /** New connections go to another port on 127.0.0.1, or to the one that is chosen for each. */
+  aim(target: number | (() => number)): void {
+    this.#target = typeof target === 'number' ? () => target : target;
   }
 
   async close(): Promise<void> {
@@ -100,7 +107,7 @@ export class TcpProxy {
       client.resetAndDestroy();
       return;
     }
-    const upstream = connect(this.#target, '127.0.0.1');
+    const upstream = connect(this.#target(), '127.0.0.1');
     const link: Link = { client, upstream, isSwallowed: this.#mode === 'swallow' };
     this.#links.add(link);
     this.#forward(link, client, upstream);

@@ -20,6 +20,8 @@ export interface Cast {
   readonly ann: number;
   readonly bob: number;
   readonly items: readonly number[];
+  /** Who is suspended for a moment; default: `bob`. */
+  readonly banned?: number;
 }
 
 /** A seller, two bidders and four auctions that end in an hour. */
@@ -42,7 +44,7 @@ let told = 0;
 /** Everything a portal does: bids in both styles, ends, new items, retractions, renames, bans, watchlists. */
 export async function tellStory(
   { portal, shape, pool }: Scene,
-  { ann, bob, items }: Cast,
+  { ann, bob, items, banned = bob }: Cast,
 ): Promise<void> {
   const { hasHighestBidder, hasReserve, words } = PORTAL_NAMES[shape];
   told += 1;
@@ -95,6 +97,6 @@ export async function tellStory(
   await portal.unwatch(ann, two);
   await portal.renameUser(ann, `Ann ${told.toString()}`);
   await portal.placeBid({ itemId: one, userId: ann, amount: price(95), style: 'transaction' });
-  await portal.setUserStatus(bob, 'suspended', Math.floor(Date.now() / 1000) * 1000 + HOUR_MS);
-  await portal.setUserStatus(bob, 'active');
+  await portal.setUserStatus(banned, 'suspended', Math.floor(Date.now() / 1000) * 1000 + HOUR_MS);
+  await portal.setUserStatus(banned, 'active');
 }
