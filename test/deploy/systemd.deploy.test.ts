@@ -18,6 +18,8 @@ import { openNotifySocket, type NotifySocket } from './support/notify-socket.ts'
 import { PROGRAM_HERE, shippedFile } from './support/shipped-file.ts';
 
 const UNIT = 'deploy/systemd/auction-websocket.service';
+const SOCKET = 'deploy/systemd/auction-websocket.socket';
+const SIDE_BY_SIDE = 'deploy/systemd/auction-websocket@.service.d/side-by-side.conf';
 /** As `systemd-analyze` rates it, 0 (locked up) to 10; Debian 12's version of it. */
 const EXPOSURE_MAX = 1.5;
 
@@ -49,6 +51,41 @@ test('systemd-analyze verify finds nothing to say about the unit and its drop-in
   writeFileSync(unit, shippedFile(UNIT, [...PROGRAM_HERE, ['KillMode=mixed', 'KillMode=gently']]));
   const faulty = spawnSync('systemd-analyze', ['verify', '--man=no', unit], { encoding: 'utf8' });
   expect(faulty.stdout + faulty.stderr).toMatch(/kill mode/);
+});
+
+test('nor about the socket and about two instances side by side', () => {
+  const home = mkdtempSync(join(tmpdir(), 'gavelcast-socket-'));
+  onTestFinished(() => {
+    rmSync(home, { recursive: true });
+  });
+  const verify = (unit: string): string => {
+    const run = spawnSync('systemd-analyze', ['verify', '--man=no', join(home, unit)], {
+      encoding: 'utf8',
+    });
+    return run.stdout + run.stderr;
+  };
+  const service = shippedFile(UNIT, PROGRAM_HERE);
+  const socketUnit = shippedFile(SOCKET);
+  writeFileSync(join(home, 'auction-websocket.service'), service);
+  writeFileSync(join(home, 'auction-websocket.socket'), socketUnit);
+  expect(verify('auction-websocket.socket')).toBe('');
+  writeFileSync(
+    join(home, 'auction-websocket.socket'),
+    socketUnit.replace('Accept=no', 'Accept=so'),
+  );
+  expect(verify('auction-websocket.socket')).toMatch(/boolean/);
+
+  const dropIn = shippedFile(SIDE_BY_SIDE, [
+    ['/opt/gavelcast-%i/node_modules/.bin/node', process.execPath],
+    ['/opt/gavelcast-%i/node_modules/gavelcast', PROJECT_ROOT.replace(/\/$/, '')],
+  ]);
+  writeFileSync(join(home, 'auction-websocket@.service'), service);
+  mkdirSync(join(home, 'auction-websocket@.service.d'));
+  const dropInFile = join(home, 'auction-websocket@.service.d/side-by-side.conf');
+  writeFileSync(dropInFile, dropIn);
+  expect(verify('auction-websocket@.service')).toBe('');
+  writeFileSync(dropInFile, dropIn.replace('Preserve=restart', 'Preserve=perhaps'));
+  expect(verify('auction-websocket@.service')).toMatch(/perhaps/);
 });
 
 test(`systemd-analyze security rates its exposure at most ${EXPOSURE_MAX}`, () => {
