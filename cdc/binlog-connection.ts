@@ -1,25 +1,23 @@
 /**
- * One connection to the server's binlog through zongji: opened at a position, closed once. Around zongji it puts what a
- * long-lived tail needs: heartbeats, one outcome for all errors, pausing, table columns without a query, and an end
- * that is bounded even when the server is frozen.
+ * One connection to the server's binlog through zongji: opened at a position, closed once. zongji logs in, agrees with the
+ * server on what to send and asks for the dump. Around it is put what a long-lived tail needs: heartbeats, events of our own
+ * making, one outcome for all errors, pausing, and an end that is bounded even when the server is frozen.
  */
 import ZongJi from '@vlasky/zongji';
-import type { AnyBinlogEvent, TableMapEvent, ZongJiOptions } from '@vlasky/zongji';
+import type { ZongJiOptions } from '@vlasky/zongji';
 import { AppError } from '../src/errors.ts';
+import type { BinlogEvent } from './binlog-event.ts';
 import type { ConnectionSettings, Flavour } from './connection-settings.ts';
 import { DumpPackets, destroySocket } from './dump-packets.ts';
 import { claimServerId } from './server-id-claim.ts';
 import type { ServerIdClaim } from './server-id-claim.ts';
 import type { SourcePosition } from './source-position.ts';
-import { columnSchemas, mappedTable, mappedTableNames } from './table-columns.ts';
-import type { TableMapping } from './table-mapping.ts';
 import { classifySourceError } from './vendor-errors.ts';
 
 export interface BinlogConnectionOptions {
   readonly connection: ConnectionSettings;
   readonly flavour: Flavour;
   readonly serverId: number;
-  readonly mapping: TableMapping;
   readonly heartbeatPeriodMs: number;
   /** Kept from one connection to the next. */
   readonly claim: ServerIdClaim;
@@ -28,27 +26,11 @@ export interface BinlogConnectionOptions {
 export interface BinlogConnectionListener {
   /** A packet of the dump came; called before the event in it. */
   onPacket(): void;
-  onEvent(event: AnyBinlogEvent): void;
-  onLoadStatement(sql: string, database: string): void;
+  /** An event that concerns us. It is good until this returns. */
+  onEvent(event: BinlogEvent): void;
   /** Called once at most; nothing comes after it. */
   onFailure(error: AppError): void;
 }
-
-/** Everything else that zongji can name is of no use here, and parsing it costs. */
-const INCLUDED_EVENTS = [
-  'tablemap',
-  'writerows',
-  'updaterows',
-  'deleterows',
-  'query',
-  'xid',
-  'gtid',
-  'anonymousgtid',
-  'mariadbgtid',
-  'xaprepare',
-  'rotate',
-  'heartbeat',
-];
 
 /** Seconds the server waits for a reader that paused; a frozen one is not for ever. */
 const NET_WRITE_TIMEOUT_S = 3600;
@@ -79,19 +61,12 @@ export class BinlogConnection {
       const fallback = this.#packets === null ? 'SOURCE_UNREACHABLE' : 'SOURCE_DISCONNECTED';
       this.#fail(classifySourceError(error, fallback));
     });
-    zongji.on('binlog', (event: AnyBinlogEvent) => {
-      if (!this.#hasFailed)
-        this.#guard(() => {
-          this.#listener.onEvent(event);
-        });
-    });
     zongji.on('ready', () => {
       this.#guard(() => {
         this.#prepareDump();
       });
     });
     this.#guard(() => {
-      provideColumns(zongji, this.#options.mapping);
       zongji.start(this.#startOptions(from));
     });
   }
@@ -141,18 +116,13 @@ export class BinlogConnection {
   }
 
   #startOptions(from: SourcePosition): ZongJiOptions {
-    const { serverId, mapping, flavour } = this.#options;
-    const shared = {
-      serverId,
-      includeEvents: INCLUDED_EVENTS,
-      includeSchema: { [mapping.database]: mappedTableNames(mapping) },
-    };
+    const { serverId, flavour } = this.#options;
     const { gtidSet, binlog } = from;
-    if (gtidSet === null) return { ...shared, filename: binlog.file, position: binlog.offset };
+    if (gtidSet === null) return { serverId, filename: binlog.file, position: binlog.offset };
     if (gtidSet !== '' && gtidSet.includes(':') !== (flavour === 'mysql')) {
       throw new AppError('BINLOG_POSITION_LOST', 'the position is one of the other kind of server');
     }
-    return { ...shared, gtidSet };
+    return { serverId, gtidSet };
   }
 
   /** On `ready`: the connections stand, the dump command comes next on the binlog connection. */
@@ -183,19 +153,15 @@ export class BinlogConnection {
       destroySocket(connection);
     });
     ctrlConnection.query(`SET SESSION wait_timeout=${SIDE_WAIT_TIMEOUT_S.toString()}`, onResult);
-    dropOwnAccount(zongji);
-    const isDump = dumpCommandTest(zongji);
     this.#packets = new DumpPackets(
-      { connection, isDump, useChecksum: zongji.useChecksum },
+      { connection, isDump: dumpCommandTest(zongji) },
       {
         onPacket: () => {
           this.#isStreaming = true;
           this.#listener.onPacket();
         },
-        onLoadStatement: (sql, database) => {
-          this.#guard(() => {
-            this.#listener.onLoadStatement(sql, database);
-          });
+        onEvent: (event) => {
+          if (!this.#hasFailed) this.#listener.onEvent(event);
         },
         onFailure: (error) => {
           this.#fail(error);
@@ -222,7 +188,7 @@ export class BinlogConnection {
   }
 }
 
-/** mysql2's options. Dates as text and in UTC: see the decoder. */
+/** mysql2's options. */
 function driverOptions(settings: ConnectionSettings): ConstructorParameters<typeof ZongJi>[0] {
   const { host, port, user, password, socketPath, ssl, connectTimeoutMs } = settings;
   return {
@@ -231,10 +197,6 @@ function driverOptions(settings: ConnectionSettings): ConstructorParameters<type
     ...(socketPath === undefined ? { host, port } : { socketPath }),
     ...(ssl === undefined ? {} : { ssl: { ...ssl } }),
     connectTimeout: connectTimeoutMs,
-    timezone: 'Z',
-    dateStrings: true,
-    supportBigNumbers: true,
-    bigNumberStrings: true,
     charset: 'utf8mb4',
   };
 }
@@ -245,49 +207,6 @@ function driverOptions(settings: ConnectionSettings): ConstructorParameters<type
  */
 function uuidOf(serverId: number): string {
   return `67617665-6c63-4173-8000-0000${serverId.toString(16).padStart(8, '0')}`;
-}
-
-/**
- * Lets zongji take a table's columns from the mapping instead of asking INFORMATION_SCHEMA, whose answer is of now and
- * not of when the row was written. Every TableMap is compared with the same definition (`bindTable`). Replaces one
- * method of zongji that its types do not name: hence the cast.
- */
-function provideColumns(zongji: ZongJi, mapping: TableMapping): void {
-  const inside = zongji as unknown as {
-    _fetchTableInfo?: (event: TableMapEvent, next: () => void) => void;
-  };
-  if (typeof inside._fetchTableInfo !== 'function') {
-    throw new Error('this version of zongji is not supported: it fetches columns in another way');
-  }
-  inside._fetchTableInfo = (event, next) => {
-    const mapped = mappedTable(mapping, event.tableName);
-    const schemas = mapped === null ? [] : columnSchemas(mapped.definition);
-    // Shorter than the event would stop zongji before the comparison can name the column.
-    while (schemas.length < event.columnCount) schemas.push(unknownColumn(schemas.length));
-    zongji.tableMap[event.tableId] = {
-      columnSchemas: schemas,
-      parentSchema: event.schemaName,
-      tableName: event.tableName,
-      columns: [],
-    };
-    next();
-  };
-}
-
-function unknownColumn(ordinal: number): ReturnType<typeof columnSchemas>[number] {
-  return {
-    COLUMN_NAME: `\u0000${ordinal.toString()}`,
-    COLLATION_NAME: null,
-    CHARACTER_SET_NAME: null,
-    COLUMN_COMMENT: '',
-    COLUMN_TYPE: '',
-  };
-}
-
-/** Stops zongji's account of executed GTIDs, which nobody reads: ours is `gtidAccount`. The dump has its start by then. */
-function dropOwnAccount(zongji: ZongJi): void {
-  const inside = zongji as unknown as { _executedGtids?: unknown };
-  if ('_executedGtids' in inside) inside._executedGtids = null;
 }
 
 /** Tells the dump command by the class that zongji makes for it; its types do not name that either. */

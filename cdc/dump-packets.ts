@@ -1,38 +1,30 @@
 /**
- * The one place that reaches into mysql2's and zongji's insides: it stands between the packets of the dump and zongji.
+ * The one place that reaches into mysql2's insides: it takes the packets of the dump before zongji would see them, and makes
+ * events of them (docs/decisions/0009-our-own-decoder.md). What comes before the dump, and the server's error that may end
+ * it, pass on to the driver.
  *
- * It is needed for four things that zongji does not offer:
- * - compressed transactions are unpacked before its parser would drop them;
- * - reading is paused and resumed between events by us alone;
- * - events that it would pass over without a word (partial JSON updates, incidents, statement-format LOAD DATA, the
- *   server's end-of-file) are noticed;
- * - a binlog file whose checksum setting differs from the server's present one is read right.
  * Every inside that is used is checked when it is taken, so an upgrade that moves one fails at once and by name.
  */
+import { crc32 } from 'node:zlib';
 import { AppError } from '../src/errors.ts';
 import {
-  asPacket,
   CHECKSUM_BYTES,
   EVENT_HEADER_BYTES,
-  hasValidChecksum,
-  isSmall,
-  readPayload,
-  unpackAsStream,
-  unpackAtOnce,
-} from './transaction-payload.ts';
+  EVENT_TYPES,
+  EventReader,
+  POSITION_AT,
+  TYPE_AT,
+} from './binlog-event.ts';
+import type { BinlogEvent } from './binlog-event.ts';
+import { Undecodable } from './byte-reader.ts';
+import { isSmall, readPayload, unpackAsStream, unpackAtOnce } from './transaction-payload.ts';
 
-/** mysql2's packet: the bytes from `start` to `end`, four of them packet header. */
+/** mysql2's packet: the bytes from `offset` to `end`. */
 interface VendorPacket {
-  buffer: Buffer;
-  start: number;
-  offset: number;
-  end: number;
-  sequenceId: number;
-  clone(): VendorPacket;
-}
-
-interface VendorCommand {
-  execute(packet: VendorPacket, connection: VendorConnection): boolean;
+  readonly buffer: Buffer;
+  readonly offset: number;
+  readonly end: number;
+  readonly sequenceId: number;
 }
 
 interface VendorConnection {
@@ -41,15 +33,15 @@ interface VendorConnection {
   resume(): void;
   sequenceId: number;
   readonly _paused: boolean;
-  readonly _command: VendorCommand | null | undefined;
+  readonly _command: unknown;
   readonly stream: { readonly bytesRead: number; destroy(): void };
 }
 
 export interface DumpListener {
   /** A packet of the dump is about to be handled. */
   onPacket(): void;
-  /** Text of a statement-format LOAD DATA. */
-  onLoadStatement(sql: string, database: string): void;
+  /** An event that concerns us. It is good until this returns. */
+  onEvent(event: BinlogEvent): void;
   /** The stream cannot go on. */
   onFailure(error: AppError): void;
 }
@@ -59,33 +51,25 @@ export interface DumpOptions {
   readonly connection: unknown;
   /** True for the command that runs the dump; the answers to earlier commands pass untouched. */
   readonly isDump: (command: unknown) => boolean;
-  /** Whether zongji expects checksums at the end of events. */
-  readonly useChecksum: boolean;
 }
 
 type Holder = 'consumer' | 'payload';
 
-const TYPE_ROTATE = 4;
-const TYPE_FORMAT = 15;
-const TYPE_EXECUTE_LOAD = 18;
-const TYPE_INCIDENT = 26;
-const TYPE_HEARTBEAT = 27;
-const TYPE_PARTIAL_UPDATE = 39;
-const TYPE_PAYLOAD = 40;
-
-const POSITION_AT = 13;
+/** What each packet of the dump begins with: an event, or the server's end-of-file. */
+const MARKER_EVENT = 0x00;
+const MARKER_END = 0xfe;
 
 export class DumpPackets {
   readonly #connection: VendorConnection;
   readonly #listener: DumpListener;
   readonly #isDump: (command: unknown) => boolean;
-  readonly #useChecksum: boolean;
+  readonly #events = new EventReader();
   readonly #handle: (packet?: VendorPacket) => void;
   readonly #pauseReading: () => void;
   readonly #resumeReading: () => void;
   readonly #holders = new Set<Holder>();
-  /** Whether events of the file being read carry a checksum; known from its format event. */
-  #fileHasChecksum: boolean;
+  /** Whether events of the file being read carry a checksum; its format event, which comes first, says so. */
+  #fileHasChecksum = false;
   #isClosed = false;
 
   /** @throws Error when the driver's insides are not as expected */
@@ -94,16 +78,14 @@ export class DumpPackets {
     this.#connection = connection;
     this.#listener = listener;
     this.#isDump = options.isDump;
-    this.#useChecksum = options.useChecksum;
-    this.#fileHasChecksum = options.useChecksum;
     this.#handle = connection.handlePacket.bind(connection);
     this.#pauseReading = connection.pause.bind(connection);
     this.#resumeReading = connection.resume.bind(connection);
     connection.handlePacket = (packet) => {
       this.#receive(packet);
     };
-    // zongji pauses while it fetches a table's columns. They are at hand here, so it never waits; and a resume in the
-    // middle of a compressed transaction would let later packets overtake the rest of it.
+    // Reading is paused by us alone: a resume in the middle of a compressed transaction would let later packets overtake
+    // the rest of it.
     connection.pause = () => undefined;
     connection.resume = () => undefined;
   }
@@ -161,91 +143,50 @@ export class DumpPackets {
 
   #dispatch(packet: VendorPacket): void {
     const { buffer, offset, end } = packet;
-    if (buffer[offset] === 0xfe && end - offset < 9) {
+    const marker = buffer[offset];
+    if (marker === MARKER_END && end - offset < 9) {
       throw new AppError('SOURCE_DISCONNECTED', 'the server ended the binlog stream');
     }
-    if (buffer[offset] !== 0 || end - offset <= EVENT_HEADER_BYTES) {
+    if (marker !== MARKER_EVENT) {
       this.#handle(packet);
       return;
     }
-    const type = buffer[offset + 1 + 4] ?? 0;
-    switch (type) {
-      case TYPE_FORMAT:
-        this.#readFormat(buffer.subarray(offset + 1, end));
-        this.#handle(packet);
+    const at = offset + 1;
+    switch (buffer[at + TYPE_AT] ?? 0) {
+      case EVENT_TYPES.format:
+        // Its own checksum it has in any case.
+        this.#fileHasChecksum = buffer[end - CHECKSUM_BYTES - 1] === 1;
         return;
-      case TYPE_ROTATE:
-      case TYPE_HEARTBEAT:
+      case EVENT_TYPES.rotate:
+      case EVENT_TYPES.heartbeat:
         // Made by the server on the way, with a checksum or without, whatever the file has.
-        this.#pass(packet, hasValidChecksum(buffer.subarray(offset + 1, end)));
+        this.#read(buffer, at, endOf(packet, hasValidChecksum(buffer.subarray(at, end))));
         return;
-      case TYPE_PAYLOAD:
+      case EVENT_TYPES.payload:
         this.#unpack(packet);
         return;
-      case TYPE_PARTIAL_UPDATE:
-        throw new AppError(
-          'ROW_UNDECODABLE',
-          'the server writes partial updates of JSON columns: set binlog_row_value_options to an empty value',
-        );
-      case TYPE_INCIDENT:
-        throw new AppError(
-          'BINLOG_POSITION_LOST',
-          'the server reports that its binlog misses events here (an incident event)',
-        );
-      case TYPE_EXECUTE_LOAD:
-        this.#readLoad(this.#body(packet, this.#fileHasChecksum));
-        this.#pass(packet, this.#fileHasChecksum);
-        return;
       default:
-        this.#pass(packet, this.#fileHasChecksum);
+        this.#read(buffer, at, endOf(packet, this.#fileHasChecksum));
     }
   }
 
-  /** Hands an event to zongji with or without the checksum that it expects. */
-  #pass(packet: VendorPacket, hasChecksum: boolean): void {
-    if (hasChecksum === this.#useChecksum) {
-      this.#handle(packet);
-      return;
-    }
-    const event = this.#body(packet, hasChecksum);
-    const bytes = asPacket(event, { position: null, hasChecksum: this.#useChecksum });
-    this.#handle(replaced(packet, bytes));
-  }
-
-  /** The event in a packet, header included, checksum excluded. */
-  #body(packet: VendorPacket, hasChecksum: boolean): Buffer {
-    const end = packet.end - (hasChecksum ? CHECKSUM_BYTES : 0);
-    return packet.buffer.subarray(packet.offset + 1, end);
-  }
-
-  /** The format event of a file says whether its events have checksums; it has one itself in any case. */
-  #readFormat(event: Buffer): void {
-    this.#fileHasChecksum = event[event.length - CHECKSUM_BYTES - 1] === 1;
-  }
-
-  #readLoad(event: Buffer): void {
-    let at = EVENT_HEADER_BYTES;
-    const databaseLength = event.readUInt8(at + 8);
-    const statusLength = event.readUInt16LE(at + 11);
-    at += 13 + 13 + statusLength;
-    const database = event.toString('utf8', at, at + databaseLength);
-    this.#listener.onLoadStatement(event.toString('utf8', at + databaseLength + 1), database);
+  #read(bytes: Buffer, at: number, end: number, endOffset: number | null = null): void {
+    const event = this.#events.read({ bytes, at, end, endOffset });
+    if (event !== null) this.#listener.onEvent(event);
   }
 
   #unpack(packet: VendorPacket): void {
-    const whole = packet.buffer.subarray(packet.offset + 1, packet.end);
+    const at = packet.offset + 1;
+    const whole = packet.buffer.subarray(at, packet.end);
     if (this.#fileHasChecksum && !hasValidChecksum(whole)) {
       throw new AppError('ROW_UNDECODABLE', 'a compressed transaction has a wrong checksum');
     }
-    const event = this.#body(packet, this.#fileHasChecksum);
-    const payload = readPayload(event);
-    const model = packet.clone();
-    const position = event.readUInt32LE(POSITION_AT);
+    if (whole.length < EVENT_HEADER_BYTES + CHECKSUM_BYTES) throw new Undecodable('is cut off');
+    const payload = readPayload(whole.subarray(0, endOf(packet, this.#fileHasChecksum) - at));
+    const endOffset = whole.readUInt32LE(POSITION_AT);
+    // A pause asked for inside the transaction takes effect behind it.
     const onEvent = (inner: Buffer): void => {
-      if (this.#isClosed) return;
-      // Through the command itself: a pause asked for inside the transaction takes effect behind it.
-      const bytes = asPacket(inner, { position, hasChecksum: this.#useChecksum });
-      this.#connection._command?.execute(replaced(model, bytes), this.#connection);
+      if (!this.#isClosed) this.#read(inner, 0, inner.length, endOffset);
     };
     if (isSmall(payload)) {
       unpackAtOnce(payload, onEvent);
@@ -282,13 +223,15 @@ export function destroySocket(connection: unknown): void {
   vendorConnection(connection).stream.destroy();
 }
 
-function replaced(model: VendorPacket, bytes: Buffer): VendorPacket {
-  const packet = model.clone();
-  packet.buffer = bytes;
-  packet.start = 0;
-  packet.offset = 4;
-  packet.end = bytes.length;
-  return packet;
+/** Where the event in a packet ends, checksum excluded. */
+function endOf({ end }: VendorPacket, hasChecksum: boolean): number {
+  return hasChecksum ? end - CHECKSUM_BYTES : end;
+}
+
+/** Whether the last four bytes of an event are the checksum of the rest. */
+function hasValidChecksum(event: Buffer): boolean {
+  const end = event.length - CHECKSUM_BYTES;
+  return end >= EVENT_HEADER_BYTES && crc32(event.subarray(0, end)) === event.readUInt32LE(end);
 }
 
 /** The driver's connection with the insides we use. The one cast over mysql2: it types none of them. */

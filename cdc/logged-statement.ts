@@ -2,7 +2,7 @@
  * What a statement found in the binlog as text means for us. Pure. In row format these are the brackets around
  * transactions, savepoints, XA and DDL; DML text is a write that the stream cannot show as rows.
  */
-import { mappedTableNames } from './table-columns.ts';
+import { mappedTableNames } from './table-mapping.ts';
 import type { TableMapping } from './table-mapping.ts';
 
 export type LoggedStatement =

@@ -5,68 +5,59 @@
  * row was written. Without it an event carries only types, so a reordering or a retyping would swap values silently:
  * every column must then look exactly as the mapping's definition says, and the first that does not is named.
  */
+import type { AuctionStatus } from '../src/auction/row-change.ts';
+import type { Zone } from '../src/auction/zone.ts';
 import { AppError } from '../src/errors.ts';
+import { Undecodable } from './byte-reader.ts';
+import { charsetOfCollation } from './column-charset.ts';
 import { enumLabels } from './column-kind.ts';
-import type { ColumnDefinition, TableMapping } from './table-mapping.ts';
+import { isOldTime, TYPE, widthOf } from './column-type.ts';
+import { cellReader, labelTexts } from './column-value.ts';
+import type { Cell, ReadCell, ValueColumn } from './column-value.ts';
+import type { DecodedTable } from './row-decoder.ts';
+import { ROW_FIELDS } from './row-fields.ts';
+import { RowImages } from './row-images.ts';
+import type { ImageColumn } from './row-images.ts';
+import type { StreamColumn, TableShape } from './table-map.ts';
+import { mappedTable } from './table-mapping.ts';
+import type { ColumnDefinition, TableMapping, TableRole } from './table-mapping.ts';
 
-export type TableRole = 'items' | 'bids' | 'users' | 'watchlist';
-
-export interface BoundColumn {
-  readonly name: string;
-  /** Name under which zongji's row objects hold the value. */
-  readonly key: string;
-  /** 0-based place in the row images' presence bitmaps. */
-  readonly ordinal: number;
-  /** True for TIMESTAMP, whose text is UTC; a DATETIME is wall-clock text. */
-  readonly isUtc: boolean;
+export interface DecodeOptions {
+  /** Zone of the DATETIME columns. */
+  readonly zone: Zone;
+  readonly statusWords: ReadonlyMap<string, AuctionStatus>;
+  readonly bannedWords: ReadonlySet<string>;
 }
 
-/** One table of the stream bound to its role: mapped columns by field name. */
-export interface TableBinding {
-  readonly role: TableRole;
-  readonly table: string;
-  readonly columns: ReadonlyMap<string, BoundColumn>;
+/** One table of the stream bound to its role. */
+export interface TableBinding extends DecodedTable {
+  /** Reads its rows. */
+  readonly images: RowImages;
 }
 
-/** The parts of zongji's TableMap event that are compared. */
-export interface TableShape {
-  readonly table: string;
-  /** Type codes, with ENUM and SET resolved. */
-  readonly types: readonly number[];
-  readonly metadata: readonly (Readonly<Record<string, unknown>> | undefined)[];
-  /** True = unsigned; undefined for columns that are not numeric, or where the server does not say. */
-  readonly signedness: readonly (boolean | undefined)[] | null;
-  /** Null without FULL metadata. */
-  readonly names: readonly string[] | null;
-  /** Names that zongji gives the columns in its row objects. */
-  readonly keys: readonly string[];
-}
-
-const TIMESTAMP_TYPES = [7, 17];
-
-/** Type codes by DATA_TYPE (MySQL `field_types.h`, MariaDB `my_time`-free subset of it). */
+/** Type codes by DATA_TYPE. */
 const TYPE_CODES: Readonly<Record<string, readonly number[]>> = {
-  tinyint: [1],
-  smallint: [2],
-  mediumint: [9],
-  int: [3],
-  bigint: [8],
-  float: [4],
-  double: [5],
-  decimal: [246],
-  bit: [16],
-  year: [13],
-  date: [10],
-  time: [11, 19],
-  datetime: [12, 18],
-  timestamp: TIMESTAMP_TYPES,
-  char: [254],
-  binary: [254],
-  varchar: [15, 141],
-  varbinary: [15, 141],
-  enum: [247],
-  set: [248],
-  json: [245, 252],
+  tinyint: [TYPE.tiny],
+  smallint: [TYPE.short],
+  mediumint: [TYPE.int24],
+  int: [TYPE.long],
+  bigint: [TYPE.longlong],
+  float: [TYPE.float],
+  double: [TYPE.double],
+  decimal: [TYPE.decimal],
+  bit: [TYPE.bit],
+  year: [TYPE.year],
+  date: [TYPE.date],
+  time: [TYPE.time, TYPE.time2],
+  datetime: [TYPE.datetime, TYPE.datetime2],
+  timestamp: [TYPE.timestamp, TYPE.timestamp2],
+  char: [TYPE.string],
+  binary: [TYPE.string],
+  varchar: [TYPE.varchar, TYPE.varcharCompressed],
+  varbinary: [TYPE.varchar, TYPE.varcharCompressed],
+  enum: [TYPE.enum],
+  set: [TYPE.set],
+  json: [TYPE.json, TYPE.blob],
 };
 const BLOB_SIZES: Readonly<Record<string, number>> = {
   tinyblob: 1,
@@ -78,88 +69,134 @@ const BLOB_SIZES: Readonly<Record<string, number>> = {
   longblob: 4,
   longtext: 4,
 };
-const BLOB_TYPES = [252, 140];
+const BLOB_TYPES: readonly number[] = [TYPE.blob, TYPE.blobCompressed];
 
-/** The mapped table of that name with its role, or null. Names compare as the server writes them. */
-export function mappedTable(
-  mapping: TableMapping,
-  table: string,
-): {
-  readonly role: TableRole;
-  readonly definition: readonly ColumnDefinition[];
-  readonly columns: Readonly<Record<string, ColumnDefinition | undefined>>;
-} | null {
-  for (const role of ['items', 'bids', 'users', 'watchlist'] as const) {
-    const mapped = mapping[role];
-    if (mapped?.table === table) {
-      return { role, definition: mapped.definition, columns: mapped.columns };
-    }
-  }
-  return null;
-}
-
-/** Names of all mapped tables. */
-export function mappedTableNames(mapping: TableMapping): string[] {
-  const roles = [mapping.items, mapping.bids, mapping.users, mapping.watchlist];
-  return [...new Set(roles.flatMap((mapped) => (mapped === null ? [] : [mapped.table])))];
-}
+/** Words of a status column whose meaning is remembered. */
+const WORDS_MAX = 256;
 
 /**
  * Binds a TableMap to the mapping.
  *
- * @throws AppError SCHEMA_CHANGED naming the table and the first column that is not as expected
+ * @throws AppError SCHEMA_CHANGED naming the table and the first column that is not as expected; ROW_UNDECODABLE for a
+ *   column whose values cannot be read exactly, or not be stepped over
  */
-export function bindTable(mapping: TableMapping, shape: TableShape): TableBinding {
+export function bindTable(
+  mapping: TableMapping,
+  shape: TableShape,
+  options: DecodeOptions,
+): TableBinding {
   const mapped = mappedTable(mapping, shape.table);
   if (mapped === null) throw new AppError('SCHEMA_CHANGED', `table ${shape.table} is not mapped`);
-  if (shape.names === null) requireSameShape(shape, mapped.definition);
-  const columns = new Map<string, BoundColumn>();
-  for (const [field, column] of Object.entries(mapped.columns)) {
-    if (column === undefined) continue;
-    const ordinal =
-      shape.names === null ? column.ordinal : ordinalByName(shape, shape.names, column);
-    const key = shape.keys[ordinal];
-    if (key === undefined)
-      throw changed(`${shape.table}.${column.name}`, 'is not in the row events');
-    const isUtc = TIMESTAMP_TYPES.includes(shape.types[ordinal] ?? -1);
-    columns.set(field, { name: column.name, key, ordinal, isUtc });
-  }
-  return { role: mapped.role, table: shape.table, columns };
-}
-
-/** What zongji wants to know of each column, made from the mapping instead of a query against a later schema. */
-export function columnSchemas(definition: readonly ColumnDefinition[]): VendorColumnSchema[] {
-  return definition.map((column) => {
-    const isText = /^(?:char|varchar|(?:tiny|medium|long)?text|enum|set|json)$/.test(
-      column.dataType,
-    );
-    const labels = enumLabels(column.columnType);
-    return {
-      COLUMN_NAME: column.name,
-      COLLATION_NAME: null,
-      CHARACTER_SET_NAME: isText ? (column.characterSet ?? 'utf8mb4') : null,
-      COLUMN_COMMENT: '',
-      COLUMN_TYPE: column.columnType,
-      // zongji itself would split the definition at every comma, also at one inside a label.
-      ...(labels === null ? {} : { ENUM_VALUES: labels }),
-    };
+  const { role, definition } = mapped;
+  if (!shape.hasNames) requireSameShape(shape, definition);
+  const columns = shape.columns.map((column, ordinal) => {
+    const defined = definitionOf(column, ordinal, definition);
+    return { column, defined, name: column.name ?? defined?.name ?? ordinal.toString() };
   });
+  const fields: { readonly slot: number; readonly read: ReadCell }[][] = columns.map(() => []);
+  const names = new Map<string, string>();
+  for (const [slot, [field, kind]] of Object.entries(ROW_FIELDS[role]).entries()) {
+    const wanted = mapped.columns[field];
+    if (wanted === undefined) continue;
+    const ordinal = shape.hasNames ? ordinalByName(shape, wanted) : wanted.ordinal;
+    const found = columns[ordinal];
+    if (found === undefined) {
+      throw changed(`${shape.table}.${wanted.name}`, 'is not in the row events');
+    }
+    const read = cellReader(kind, valueColumn(found), options.zone);
+    if (read === null) throw unreadable(`${shape.table}.${wanted.name}`, found.column);
+    fields[ordinal]?.push({ slot, read: asMeant(role, field, read, options) });
+    names.set(field, wanted.name);
+  }
+  const images = columns.map(({ column, defined, name }, ordinal): ImageColumn => {
+    const width = widthOf(column.type, defined === null ? 0 : fractionDigits(defined));
+    // Whether an old time has a fraction only its definition tells.
+    const isUnclear = isOldTime(column.type.code) && defined === null;
+    if (width === null || isUnclear) throw unreadable(`${shape.table}.${name}`, column);
+    return { name, width, fields: fields[ordinal] ?? [] };
+  });
+  const slots = Object.keys(ROW_FIELDS[role]).length;
+  return { role, table: shape.table, names, images: new RowImages(shape.table, images, slots) };
 }
 
-export interface VendorColumnSchema {
-  readonly COLUMN_NAME: string;
-  readonly COLLATION_NAME: null;
-  readonly CHARACTER_SET_NAME: string | null;
-  readonly COLUMN_COMMENT: string;
-  readonly COLUMN_TYPE: string;
-  readonly ENUM_VALUES?: string[];
+/** Turns the words of a status into what they mean here. */
+function asMeant(
+  role: TableRole,
+  field: string,
+  read: ReadCell,
+  { statusWords, bannedWords }: DecodeOptions,
+): ReadCell {
+  if (field !== 'status') return read;
+  const meaning = role === 'users' ? standing(bannedWords) : auctionStatus(statusWords);
+  const known = new Map<Cell, Cell>();
+  return (bytes) => {
+    const word = read(bytes);
+    let meant = known.get(word);
+    if (meant === undefined) {
+      meant = meaning(String(word));
+      if (known.size < WORDS_MAX) known.set(word, meant);
+    }
+    return meant;
+  };
 }
 
-function ordinalByName(
-  shape: TableShape,
-  names: readonly string[],
-  column: ColumnDefinition,
-): number {
+function standing(bannedWords: ReadonlySet<string>): (word: string) => boolean {
+  return (word) => !bannedWords.has(word.toLowerCase());
+}
+
+function auctionStatus(
+  statusWords: ReadonlyMap<string, AuctionStatus>,
+): (word: string) => AuctionStatus {
+  return (word) => {
+    const status = statusWords.get(word.toLowerCase());
+    if (status !== undefined) return status;
+    throw new Undecodable(
+      `holds the word ${JSON.stringify(word)}, which the mapping does not know`,
+    );
+  };
+}
+
+interface FoundColumn {
+  readonly column: StreamColumn;
+  /** As the mapping has it; null for one that it does not know. */
+  readonly defined: ColumnDefinition | null;
+}
+
+/** What the event says of signs, character sets and labels goes before the definition, which may be of a later day. */
+function valueColumn({ column, defined }: FoundColumn): ValueColumn {
+  const { type, isUnsigned, collation, labels } = column;
+  const charset =
+    collation === undefined ? (defined?.characterSet ?? 'utf8mb4') : charsetOfCollation(collation);
+  return {
+    type,
+    isUnsigned: isUnsigned ?? defined?.columnType.includes('unsigned') ?? false,
+    charset,
+    labels:
+      labels === undefined
+        ? defined === null
+          ? null
+          : enumLabels(defined.columnType)
+        : labelTexts(labels, charset),
+    fraction: defined === null ? 0 : fractionDigits(defined),
+  };
+}
+
+function definitionOf(
+  { name }: StreamColumn,
+  ordinal: number,
+  definition: readonly ColumnDefinition[],
+): ColumnDefinition | null {
+  if (name === undefined) return definition[ordinal] ?? null;
+  return definition.find((column) => column.name === name) ?? null;
+}
+
+/** Digits of a second's fraction: `datetime(3)`. */
+function fractionDigits({ columnType }: ColumnDefinition): number {
+  return Number(/^(?:datetime|timestamp|time)\((\d)\)/.exec(columnType)?.[1] ?? 0);
+}
+
+function ordinalByName(shape: TableShape, column: ColumnDefinition): number {
+  const names = shape.columns.map(({ name = '' }) => name);
   const ordinal = names.indexOf(column.name);
   if (ordinal >= 0) return ordinal;
   const lower = column.name.toLowerCase();
@@ -170,60 +207,21 @@ function ordinalByName(
 
 function requireSameShape(shape: TableShape, definition: readonly ColumnDefinition[]): void {
   for (const [ordinal, column] of definition.entries()) {
-    const type = shape.types[ordinal];
-    if (type === undefined) break;
-    const problem = difference(column, {
-      type,
-      metadata: shape.metadata[ordinal] ?? {},
-      isUnsigned: shape.signedness?.[ordinal],
-    });
+    const found = shape.columns[ordinal];
+    if (found === undefined) break;
+    const problem = difference(column, found);
     if (problem !== null) throw changed(`${shape.table}.${column.name}`, problem);
   }
-  if (shape.types.length !== definition.length) {
-    const counts = `${shape.types.length.toString()} columns where ${definition.length.toString()} are expected`;
+  if (shape.columns.length !== definition.length) {
+    const counts = `${shape.columns.length.toString()} columns where ${definition.length.toString()} are expected`;
     throw changed(shape.table, `has ${counts}`);
   }
 }
 
 /** Why a column of the stream cannot be the one expected; null when it can. */
-function difference(
-  column: ColumnDefinition,
-  found: {
-    readonly type: number;
-    readonly metadata: Readonly<Record<string, unknown>>;
-    readonly isUnsigned: boolean | undefined;
-  },
-): string | null {
-  const { type, metadata, isUnsigned } = found;
-  const blobSize = BLOB_SIZES[column.dataType];
-  if (blobSize !== undefined) {
-    const same = BLOB_TYPES.includes(type) && metadata['length_size'] === blobSize;
-    return same ? null : `is not ${column.columnType} in the row events`;
-  }
-  const codes = TYPE_CODES[column.dataType];
-  // Types we never map (geometry, vector, uuid …) are told apart from all that we know, not among themselves.
-  const known = codes ?? [];
-  const isPlausible =
-    codes === undefined
-      ? !isOfKnownType(type) || type === 254 || type === 15
-      : known.includes(type);
-  if (!isPlausible) return `is not ${column.columnType} in the row events`;
-  const decimal = /^decimal\((\d+),(\d+)\)/.exec(column.columnType);
-  if (decimal !== null) {
-    const precision = Number(decimal[1]);
-    const scale = Number(decimal[2]);
-    if (metadata['precision'] !== precision || metadata['decimals'] !== scale) {
-      return `is not ${column.columnType} in the row events`;
-    }
-  }
-  const fraction = /^(?:datetime|timestamp|time)(?:\((\d)\))?/.exec(column.columnType);
-  if (fraction !== null && type >= 17 && metadata['decimals'] !== Number(fraction[1] ?? 0)) {
-    return `is not ${column.columnType} in the row events`;
-  }
-  const labels = enumLabels(column.columnType);
-  if (labels !== null && metadata['size'] !== (labels.length > 255 ? 2 : 1)) {
-    return `is not ${column.columnType} in the row events`;
-  }
+function difference(column: ColumnDefinition, found: StreamColumn): string | null {
+  const { isUnsigned } = found;
+  if (!hasTypeOf(column, found)) return `is not ${column.columnType} in the row events`;
   // YEAR is written as unsigned though its definition does not say so.
   const saysUnsigned = column.dataType === 'year' || column.columnType.includes('unsigned');
   if (isUnsigned !== undefined && isUnsigned !== saysUnsigned) {
@@ -232,10 +230,35 @@ function difference(
   return null;
 }
 
+function hasTypeOf(column: ColumnDefinition, { type }: StreamColumn): boolean {
+  const { dataType, columnType } = column;
+  const { code, size, decimals } = type;
+  const blobSize = BLOB_SIZES[dataType];
+  if (blobSize !== undefined) return BLOB_TYPES.includes(code) && size === blobSize;
+  const codes = TYPE_CODES[dataType];
+  // Types we never map (geometry, vector, uuid …) are told apart from all that we know, not among themselves.
+  if (codes === undefined) {
+    return !isOfKnownType(code) || code === TYPE.string || code === TYPE.varchar;
+  }
+  if (!codes.includes(code)) return false;
+  const decimal = /^decimal\((\d+),(\d+)\)/.exec(columnType);
+  if (decimal !== null) return size === Number(decimal[1]) && decimals === Number(decimal[2]);
+  if (code === TYPE.timestamp2 || code === TYPE.datetime2 || code === TYPE.time2) {
+    return decimals === fractionDigits(column);
+  }
+  const labels = enumLabels(columnType);
+  return labels === null || size === (labels.length > 255 ? 2 : 1);
+}
+
 function isOfKnownType(type: number): boolean {
   return (
     BLOB_TYPES.includes(type) || Object.values(TYPE_CODES).some((codes) => codes.includes(type))
   );
+}
+
+function unreadable(name: string, { type }: StreamColumn): AppError {
+  const what = `is of a type that cannot be read here (code ${type.code.toString()})`;
+  return new AppError('ROW_UNDECODABLE', `column ${name} ${what}`);
 }
 
 function changed(what: string, how: string): AppError {

@@ -4,6 +4,8 @@
  */
 import type { AuctionStatus } from '../src/auction/row-change.ts';
 
+export type TableRole = 'items' | 'bids' | 'users' | 'watchlist';
+
 /** One column as INFORMATION_SCHEMA.COLUMNS describes it. */
 export interface ColumnDefinition {
   readonly name: string;
@@ -40,4 +42,28 @@ export interface TableMapping {
   readonly statusWords: ReadonlyMap<string, AuctionStatus>;
   /** Words of `users.status` (lower case) that may not connect. */
   readonly bannedWords: ReadonlySet<string>;
+}
+
+/** The mapped table of that name with its role, or null. Names compare as the server writes them. */
+export function mappedTable(
+  mapping: TableMapping,
+  table: string,
+): {
+  readonly role: TableRole;
+  readonly definition: readonly ColumnDefinition[];
+  readonly columns: Readonly<Record<string, ColumnDefinition | undefined>>;
+} | null {
+  for (const role of ['items', 'bids', 'users', 'watchlist'] as const) {
+    const mapped = mapping[role];
+    if (mapped?.table === table) {
+      return { role, definition: mapped.definition, columns: mapped.columns };
+    }
+  }
+  return null;
+}
+
+/** Names of all mapped tables. */
+export function mappedTableNames(mapping: TableMapping): string[] {
+  const roles = [mapping.items, mapping.bids, mapping.users, mapping.watchlist];
+  return [...new Set(roles.flatMap((mapped) => (mapped === null ? [] : [mapped.table])))];
 }

@@ -6,14 +6,9 @@
  * length and a value, all three as length-encoded integers, ended by type 0; then the payload: zstd, or plain. Inside
  * are ordinary events with their headers and without checksums; their `log_pos` means nothing.
  */
-import { crc32, createZstdDecompress, zstdDecompressSync } from 'node:zlib';
+import { createZstdDecompress, zstdDecompressSync } from 'node:zlib';
 import { AppError } from '../src/errors.ts';
-
-/** Bytes of every event's common header. */
-export const EVENT_HEADER_BYTES = 19;
-export const CHECKSUM_BYTES = 4;
-const LENGTH_AT = 9;
-const POSITION_AT = 13;
+import { EVENT_HEADER_BYTES, LENGTH_AT } from './binlog-event.ts';
 
 const FIELD_END = 0;
 const FIELD_PAYLOAD_SIZE = 1;
@@ -116,30 +111,6 @@ async function streamFrame(bytes: Buffer, splitter: EventSplitter): Promise<numb
   } finally {
     inflater.destroy();
   }
-}
-
-/** Whether the last four bytes of an event are the checksum of the rest. */
-export function hasValidChecksum(event: Buffer): boolean {
-  const end = event.length - CHECKSUM_BYTES;
-  return end >= EVENT_HEADER_BYTES && crc32(event.subarray(0, end)) === event.readUInt32LE(end);
-}
-
-/** Options of `asPacket`. */
-export interface PacketOptions {
-  /** End position to write into the header; null keeps the event's own. */
-  readonly position: number | null;
-  /** Whether the parser expects four bytes of checksum at the end. They are not looked at. */
-  readonly hasChecksum: boolean;
-}
-
-/** An event without checksum in the bytes of a packet: 4 of packet header, the marker, the event. */
-export function asPacket(event: Buffer, { position, hasChecksum }: PacketOptions): Buffer {
-  const extra = hasChecksum ? CHECKSUM_BYTES : 0;
-  const packet = Buffer.alloc(4 + 1 + event.length + extra);
-  event.copy(packet, 5);
-  packet.writeUInt32LE(event.length + extra, 5 + LENGTH_AT);
-  if (position !== null) packet.writeUInt32LE(position, 5 + POSITION_AT);
-  return packet;
 }
 
 /** Splits a stream of bytes into events by the length in each header. */

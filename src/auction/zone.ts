@@ -21,6 +21,7 @@ const DAY_MS = 86_400_000;
 const CACHED_DAYS_MAX = 1_024;
 
 const ZERO = 48;
+const DAYS_IN_MONTH = [31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31] as const;
 
 const FIXED_OFFSET = /^([+-])(\d{1,2}):([0-5]\d)$/;
 const FIXED_OFFSET_MAX_MINUTES = 14 * 60;
@@ -64,9 +65,11 @@ export function parseZone(text: string): Zone | null {
  */
 export function wallClockToEpochMs(text: string, zone: Zone): number | null {
   const localMs = localMsOf(text);
-  if (localMs === null) {
-    return null;
-  }
+  return localMs === null ? null : localMsToEpochMs(localMs, zone);
+}
+
+/** The instant of a zone's wall clock, given in ms as if it were UTC (`calendarMs`). */
+export function localMsToEpochMs(localMs: number, zone: Zone): number {
   // No zone is a day or more from UTC, and none changes twice within two days of one instant.
   const offsetBefore = zone.offsetMsAt(localMs - DAY_MS);
   const offsetAfter = zone.offsetMsAt(localMs + DAY_MS);
@@ -90,6 +93,30 @@ export function epochMsToWallClock(epochMs: number, zone: Zone): string {
 /** An instant as ISO 8601 in UTC with milliseconds: `2026-02-01T10:30:00.000Z`. */
 export function epochMsToIso(epochMs: number): string {
   return new Date(epochMs).toISOString();
+}
+
+/** A date and time of the calendar, each part a whole number; the month from 1. */
+export interface CalendarTime {
+  readonly year: number;
+  readonly month: number;
+  readonly day: number;
+  readonly hour: number;
+  readonly minute: number;
+  readonly second: number;
+  readonly ms: number;
+}
+
+/** A date and time in ms as if it were UTC; null where there is no such date between the years 1 and 9999, or time. */
+export function calendarMs(time: CalendarTime): number | null {
+  const { year, month, day, hour, minute, second, ms } = time;
+  if (hour > 23 || minute > 59 || second > 59 || year < 1 || year > 9999) {
+    return null;
+  }
+  if (month < 1 || month > 12 || day < 1 || day > daysInMonth(year, month)) {
+    return null;
+  }
+  const seconds = daysFromCivil(year, month, day) * 86_400 + hour * 3600 + minute * 60 + second;
+  return seconds * 1000 + ms;
 }
 
 class NamedZone implements Zone {
@@ -200,11 +227,8 @@ function localMsOf(text: string): number | null {
   const [year = 0, month = 0, day = 0, hour = 0, minute = 0, second = 0] = match
     .slice(1, 7)
     .map(Number);
-  if (year === 0 || month < 1 || month > 12 || day < 1 || day > daysInMonth(year, month)) {
-    return null;
-  }
-  const seconds = daysFromCivil(year, month, day) * 86_400 + hour * 3600 + minute * 60 + second;
-  return seconds * 1000 + Number((match[7] ?? '').padEnd(3, '0').slice(0, 3));
+  const ms = Number((match[7] ?? '').padEnd(3, '0').slice(0, 3));
+  return calendarMs({ year, month, day, hour, minute, second, ms });
 }
 
 /**
@@ -244,8 +268,9 @@ function twoDigits(text: string, at: number): number {
 }
 
 function daysInMonth(year: number, month: number): number {
-  const [nextYear, nextMonth] = month === 12 ? [year + 1, 1] : [year, month + 1];
-  return daysFromCivil(nextYear, nextMonth, 1) - daysFromCivil(year, month, 1);
+  const days = DAYS_IN_MONTH[month - 1] ?? 0;
+  const isLeap = year % 4 === 0 && (year % 100 !== 0 || year % 400 === 0);
+  return month === 2 && isLeap ? 29 : days;
 }
 
 /** Days from 1970-01-01 to a date. The calendar repeats every 400 years; `Date.UTC` is at ease from 2000 on. */

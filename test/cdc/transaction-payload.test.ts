@@ -1,13 +1,7 @@
 import { zstdCompressSync } from 'node:zlib';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import {
-  asPacket,
-  hasValidChecksum,
-  readPayload,
-  unpackAsStream,
-  unpackAtOnce,
-} from '../../cdc/transaction-payload.ts';
+import { readPayload, unpackAsStream, unpackAtOnce } from '../../cdc/transaction-payload.ts';
 
 function innerEvent(bodyBytes: number, fill = 7): Buffer {
   const event = Buffer.alloc(19 + bodyBytes, fill);
@@ -50,9 +44,14 @@ async function both(event: Buffer): Promise<Buffer[]> {
   unpackAtOnce(payload, (inner) => once.push(Buffer.from(inner)));
   if (payload.isCompressed) {
     await unpackAsStream(payload, (inner) => streamed.push(Buffer.from(inner)));
-    expect(streamed).toEqual(once);
+    expect(areEqual(streamed, once)).toBe(true);
   }
   return once;
+}
+
+/** Byte by byte; a matcher takes seconds for megabytes. */
+function areEqual(some: readonly Buffer[], others: readonly Buffer[]): boolean {
+  return some.length === others.length && some.every((each, at) => others[at]?.equals(each));
 }
 
 describe('a compressed transaction', () => {
@@ -71,7 +70,7 @@ describe('a compressed transaction', () => {
 
   test('holds events greater than any chunk', async () => {
     const events = [innerEvent(3), innerEvent(3_000_000), innerEvent(700_000), innerEvent(0)];
-    expect(await both(payloadEvent(Buffer.concat(events)))).toEqual(events);
+    expect(areEqual(await both(payloadEvent(Buffer.concat(events))), events)).toBe(true);
   });
 
   test('may be stored without compression, or as several frames', async () => {
@@ -115,13 +114,4 @@ describe('a compressed transaction', () => {
       }),
     );
   });
-});
-
-test('an event becomes a packet with a patched length and position', () => {
-  const event = innerEvent(5);
-  const packet = asPacket(event, { position: 4711, hasChecksum: true });
-  expect(packet.length).toBe(4 + 1 + event.length + 4);
-  expect(packet.readUInt32LE(5 + 9)).toBe(event.length + 4);
-  expect(packet.readUInt32LE(5 + 13)).toBe(4711);
-  expect(hasValidChecksum(event)).toBe(false);
 });
