@@ -58,6 +58,12 @@ export function parseCheckpoint(text: string): CheckpointResult {
   } catch {
     return { ok: false, why: 'it is not JSON (cut off while it was written?)' };
   }
+  const format = formatOf(json);
+  if (format !== null && format !== CHECKPOINT_FORMAT) {
+    const ours = CHECKPOINT_FORMAT.toString();
+    const why = `another version of Gavelcast wrote it: it has format ${format.toString()}, and this version reads format ${ours} only`;
+    return { ok: false, why };
+  }
   const parsed = checkpointSchema.safeParse(json);
   if (!parsed.success) {
     const [issue] = parsed.error.issues;
@@ -70,6 +76,12 @@ export function parseCheckpoint(text: string): CheckpointResult {
     ok: true,
     checkpoint: { ...checkpoint, ...markOf(parsed.data), trail: trail.map(markOf) },
   };
+}
+
+/** What a file of ours says of its own format; null: it is none of ours. */
+function formatOf(json: unknown): number | null {
+  const parsed = z.object({ format: z.int() }).safeParse(json);
+  return parsed.success ? parsed.data.format : null;
 }
 
 /** The file's text; `parseCheckpoint` reads it back. */
