@@ -43,21 +43,24 @@ export interface StreamRun {
   readonly onProcessed: (end: () => SourcePosition, committedAtMs: number | null) => void;
 }
 
+export type StreamEnd = 'ended' | 'schema-changed' | 'book-doubted';
+
 const POLL_MS = 20;
 
 /**
- * Runs until the signal aborts (`ended`) or a table's definition may have changed (`schema-changed`).
+ * Runs until the signal aborts (`ended`), a table's definition may have changed (`schema-changed`), or the book can no longer
+ * be kept by the stream alone (`book-doubted`).
  *
  * @throws AppError when the connection ends otherwise
  */
-export function runStream(run: StreamRun): Promise<'ended' | 'schema-changed'> {
+export function runStream(run: StreamRun): Promise<StreamEnd> {
   const { guard, signal, tail } = run;
   return guard.during({ signal, stream: () => tail.stream }, (live) =>
     streamUnguarded({ ...run, signal: live }),
   );
 }
 
-async function streamUnguarded(run: StreamRun): Promise<'ended' | 'schema-changed'> {
+async function streamUnguarded(run: StreamRun): Promise<StreamEnd> {
   const controller = new AbortController();
   const signal = AbortSignal.any([run.signal, controller.signal]);
   const source = new TransactionSource(run.tail, run.from, signal);
@@ -77,7 +80,7 @@ async function follow(
   run: StreamRun,
   source: TransactionSource,
   signal: AbortSignal,
-): Promise<'ended' | 'schema-changed'> {
+): Promise<StreamEnd> {
   let { pipeline } = run;
   let carried: TailedTransaction | null = null;
   if (run.joining !== null) {
@@ -98,6 +101,7 @@ async function follow(
     await pipeline.process(tailed, signal);
     run.onProcessed(() => tailed.end(), tailed.transaction.committedAtMs);
     if (tailed.schemaChanged) return 'schema-changed';
+    if (pipeline.takeDoubt()) return 'book-doubted';
   }
 }
 

@@ -260,8 +260,8 @@ class DatabaseFeed implements Feed {
           if (this.#progress.isAwaited) this.#progress.reached(end().binlog);
         },
       });
+      if (outcome !== 'ended') this.#mustReload = true;
       if (outcome === 'schema-changed') {
-        this.#mustReload = true;
         const text = 'a mapped table was altered: reading schema and book again';
         this.#deps.log.warn({ text }, 'schema changed');
       }

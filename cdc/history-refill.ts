@@ -7,12 +7,12 @@
  */
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { OTHERS_MAX } from '../src/auction/book.ts';
-import type { Auction, Book } from '../src/auction/book.ts';
+import type { Auction, Book, LeadingBid } from '../src/auction/book.ts';
 import type { ItemId, UserId } from '../src/auction/ids.ts';
 import type { RowChange } from '../src/auction/row-change.ts';
 import { missingItems, translateChanges } from '../src/auction/translate.ts';
 import { bidsOf, itemsOf, namesBefore, undo, undoableFrom } from '../src/auction/undo.ts';
-import type { Changes, LeadingBid } from '../src/auction/undo.ts';
+import type { Changes } from '../src/auction/undo.ts';
 import type { Log } from '../src/ports.ts';
 import type { HistoryWindow } from './history-window.ts';
 import type { NameCache } from './name-cache.ts';

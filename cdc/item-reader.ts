@@ -5,10 +5,9 @@
  * already. So each entry carries the ids of its newest bids (`countedBids`), and `translate` does not count those again.
  */
 import { compareBidIds } from '../src/auction/bid-rows.ts';
-import type { Auction } from '../src/auction/book.ts';
+import type { Auction, LeadingBid } from '../src/auction/book.ts';
 import type { BidId, ItemId } from '../src/auction/ids.ts';
 import { compareMoney } from '../src/auction/money.ts';
-import type { LeadingBid } from '../src/auction/undo.ts';
 import { quoted } from './database-pool.ts';
 import type { DatabasePool, Queryable, Row } from './database-pool.ts';
 import type { RowReader } from './row-reader.ts';
@@ -143,17 +142,19 @@ async function findLeaders(
 }
 
 /**
- * Who would lead each item if these bids had never been, as a session's transaction sees it; null where nobody would.
- * Empty where the schema has a leader column.
+ * Who would lead each item if these bids, and those newer than `newest`, had never been, as a session's transaction sees
+ * it; null where nobody would. Empty where the schema has a leader column.
  */
 export async function readLeadersWithout(
   session: Queryable,
   rows: RowReader,
   bids: ReadonlyMap<ItemId, ReadonlySet<BidId>>,
+  newest: BidId | null = null,
 ): Promise<Map<ItemId, LeadingBid | null>> {
   const leaders = new Map<ItemId, LeadingBid | null>();
   if (rows.schema.leaderColumn) return leaders;
   const { bidId, itemId, bidderId, amount } = names(rows);
+  const upTo = newest === null ? '' : ` AND ${bidId} <= ?`;
   for (const batch of batches([...bids.keys()])) {
     // Of so many bids one at least is not left out.
     const limits = batch.map((id) => (bids.get(id)?.size ?? 0) + 1);
@@ -162,11 +163,11 @@ export async function readLeadersWithout(
         .map(
           (limit) =>
             `(SELECT ${itemId}, ${bidId}, ${bidderId}, ${amount}` +
-            ` FROM ${rows.tableName(rows.mapping.bids)} WHERE ${itemId} = ?` +
+            ` FROM ${rows.tableName(rows.mapping.bids)} WHERE ${itemId} = ?${upTo}` +
             ` ORDER BY ${amount} DESC, ${bidId} LIMIT ${limit.toString()})`,
         )
         .join(' UNION ALL '),
-      batch,
+      newest === null ? batch : batch.flatMap((id) => [id, newest]),
     );
     for (const id of batch) leaders.set(id, null);
     for (const row of best) {

@@ -10,13 +10,24 @@ import { followBook } from '../src/auction/countdown.ts';
 import type { DomainEvent } from '../src/auction/domain-event.ts';
 import type { BidId, ItemId, UserId } from '../src/auction/ids.ts';
 import type { RowChange } from '../src/auction/row-change.ts';
-import { missingItems, translateChanges } from '../src/auction/translate.ts';
+import {
+  endOfRun,
+  missingItems,
+  missingLeaders,
+  translateChanges,
+} from '../src/auction/translate.ts';
+import { bidsOf } from '../src/auction/undo.ts';
 import { AppError, ERRORS } from '../src/errors.ts';
 import type { Clock, Log, Publisher } from '../src/ports.ts';
+import { BidPlaces } from './bid-places.ts';
+import type { Followed } from './bid-places.ts';
+import type { CommitPlace } from './commit-view.ts';
 import { CountedBids } from './counted-bids.ts';
 import type { DatabasePool } from './database-pool.ts';
 import { EndingClock } from './ending-clock.ts';
 import { readItems } from './item-reader.ts';
+import { LeaderReads } from './leader-reads.ts';
+import type { LeaderQuestion } from './leader-reads.ts';
 import type { NameCache } from './name-cache.ts';
 import type { RowReader } from './row-reader.ts';
 import type { BinlogPosition } from './source-position.ts';
@@ -26,6 +37,10 @@ import type { TailedTransaction } from './tailed-transaction.ts';
 const SLICE_MAX = 1_000;
 /** Between two tries of a read that failed because the database was away. */
 const RETRY_EVERY_MS = 250;
+/** Commit times are cut to whole seconds. */
+const COMMIT_TIME_MS = 1_000;
+/** Between two doubts that are acted on: a purge of old bids under row image MINIMAL raises one with each statement. */
+const DOUBT_EVERY_MS = 60_000;
 
 export interface PipelineOptions {
   readonly pool: DatabasePool;
@@ -49,6 +64,8 @@ export class Pipeline {
   readonly #options: PipelineOptions;
   readonly #deps: PipelineDeps;
   readonly #clock: EndingClock;
+  readonly #places = new BidPlaces();
+  readonly #leaders: LeaderReads;
   #book: Book;
   #rows: RowReader;
   #counted: CountedBids;
@@ -57,6 +74,11 @@ export class Pipeline {
   #isBusy = false;
   #isReplaying = false;
   #translateMs = 0;
+  /** Row changes of bids on items that nobody could name, since the book was loaded. */
+  #unplaced = 0;
+  #doubtedAtMs = -Infinity;
+  /** The end of the last transaction after which a leader was not known. */
+  #end: CommitPlace | null = null;
 
   constructor(options: PipelineOptions, deps: PipelineDeps) {
     this.#options = options;
@@ -71,6 +93,10 @@ export class Pipeline {
         options.publisher.publish({ events, nameOf: this.#nameOf, committedAtMs: null });
       },
     });
+    this.#leaders = new LeaderReads({
+      pool: options.pool,
+      persist: (read, signal) => this.#persist(read, signal),
+    });
     this.#follow();
   }
 
@@ -80,7 +106,8 @@ export class Pipeline {
 
   /** An entry of the book that is exact as of the last published event; undefined for others. */
   exact(itemId: ItemId): Auction | undefined {
-    return this.#counted.isAhead(itemId) ? undefined : this.#book.get(itemId);
+    const isOpen = this.#counted.isAhead(itemId) || this.#book.needsReload.has(itemId);
+    return isOpen ? undefined : this.#book.get(itemId);
   }
 
   /** The stream has come to here without bringing a transaction. */
@@ -95,6 +122,21 @@ export class Pipeline {
   /** True while a transaction is partly in the book. */
   get isBusy(): boolean {
     return this.#isBusy;
+  }
+
+  /**
+   * True, at most once a minute, when the book must be loaded again: a bid was deleted or altered (row image MINIMAL) on an
+   * item that nobody could name.
+   */
+  takeDoubt(): boolean {
+    const nowMs = performance.now();
+    if (this.#unplaced === 0 || nowMs - this.#doubtedAtMs < DOUBT_EVERY_MS) return false;
+    this.#doubtedAtMs = nowMs;
+    const count = this.#unplaced;
+    const text =
+      'row images of bids name no item (binlog_row_image=MINIMAL): reading the book again';
+    this.#deps.log.warn({ count, text }, 'bid without item');
+    return true;
   }
 
   /** Time spent translating so far, in milliseconds; publishing is not part of it. */
@@ -123,6 +165,7 @@ export class Pipeline {
     this.#rows = rows;
     this.#newestBid = newestBid;
     this.#isBusy = false;
+    this.#unplaced = 0;
     this.#counted = new CountedBids(book);
     this.#clock.reset();
     this.#follow();
@@ -139,6 +182,9 @@ export class Pipeline {
     await this.#process(tailed, signal);
     // After a failure it stays busy: what is in the book then belongs to no position.
     this.#isBusy = false;
+    if (this.#book.lacksLeader.size === 0) return;
+    this.#end = this.#placeOf(tailed);
+    this.#readLeaders(signal);
   }
 
   /**
@@ -155,13 +201,24 @@ export class Pipeline {
   }
 
   async #process(tailed: TailedTransaction, signal: AbortSignal): Promise<void> {
-    const { transaction } = tailed;
-    const { changes, id, committedAtMs } = transaction;
+    const { changes, id, committedAtMs } = tailed.transaction;
     for (let at = 0; at < changes.length; at += SLICE_MAX) {
       if (at > 0) await nextTurn(undefined, { signal });
       const slice = changes.length <= SLICE_MAX ? changes : changes.slice(at, at + SLICE_MAX);
-      await this.#prepare(slice, signal);
-      this.#publish(slice, id, committedAtMs);
+      const followed = this.#places.follow(slice);
+      const placed =
+        followed.unplaced.length === 0
+          ? followed.changes
+          : await this.#place(followed, tailed, signal);
+      for (let from = 0; from < placed.length;) {
+        const to = this.#rows.schema.leaderColumn
+          ? placed.length
+          : endOfRun(placed, from, placed.length);
+        const run = to - from === placed.length ? placed : placed.slice(from, to);
+        await this.#prepare(run, tailed, signal);
+        this.#publish(run, id, committedAtMs);
+        from = to;
+      }
     }
     if (this.#counted.size > 0) this.#counted.passed(tailed.end().binlog);
     if (tailed.emptiesBids === true) this.#forgetBids();
@@ -172,22 +229,84 @@ export class Pipeline {
     for (const auction of this.#book.values()) {
       auction.bidCount = 0;
       auction.countedBids = null;
-      if (this.#rows.schema.leaderColumn) continue;
-      auction.leaderId = null;
-      auction.leadingBidId = null;
-      auction.leadingAmount = null;
+      if (!this.#rows.schema.leaderColumn) this.#book.setLeader(auction.itemId, null);
     }
   }
 
-  /** Reads what the slice needs and memory does not hold. */
-  async #prepare(slice: readonly RowChange[], signal: AbortSignal): Promise<void> {
-    const missing = missingItems(this.#book, slice);
-    if (missing.length > 0 || this.#book.needsReload.size > 0) {
-      const wanted = new Set([...missing, ...this.#book.needsReload]);
-      await this.#persist(() => this.#load([...wanted]), signal);
+  /** Names the items of bids whose images do not. */
+  async #place(
+    followed: Followed,
+    tailed: TailedTransaction,
+    signal: AbortSignal,
+  ): Promise<readonly RowChange[]> {
+    const { pool } = this.#options;
+    const where = { pool, rows: this.#rows, book: this.#book, place: this.#placeOf(tailed) };
+    let found = followed;
+    await this.#persist(async () => {
+      found = await this.#places.search(followed, where);
+    }, signal);
+    this.#unplaced += found.unplaced.length;
+    return found.changes;
+  }
+
+  /** Reads what the run needs and memory does not hold. */
+  async #prepare(
+    slice: readonly RowChange[],
+    tailed: TailedTransaction,
+    signal: AbortSignal,
+  ): Promise<void> {
+    if (this.#leaders.isReading) await this.#leaders.settled(slice);
+    const { lacksLeader, needsReload } = this.#book;
+    const missing = missingItems(this.#book, slice).filter((itemId) => !lacksLeader.has(itemId));
+    if (missing.length > 0 || needsReload.size > lacksLeader.size) {
+      const stale = [...needsReload].filter((itemId) => !lacksLeader.has(itemId));
+      await this.#persist(() => this.#load([...new Set([...missing, ...stale])]), signal);
     }
+    if (!this.#rows.schema.leaderColumn) await this.#findLeaders(slice, tailed, signal);
     const users = this.#usersOf(slice);
     if (users.size > 0) await this.#persist(() => this.#options.names.prefetch(users), signal);
+  }
+
+  /** Who led before these changes, where that is not known and makes a difference. */
+  async #findLeaders(
+    slice: readonly RowChange[],
+    tailed: TailedTransaction,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const itemIds = missingLeaders(this.#book, slice);
+    if (itemIds.length === 0) return;
+    const { changes } = tailed.transaction;
+    const first = slice[0]?.index ?? 0;
+    const undelivered = bidsOf([changes.filter(({ index }) => index >= first)]);
+    await this.#leaders.read(
+      this.#leaderQuestion(itemIds, this.#placeOf(tailed), undelivered),
+      signal,
+    );
+  }
+
+  #placeOf(tailed: TailedTransaction): CommitPlace {
+    const { committedAtMs } = tailed.transaction;
+    return { ...tailed.end(), ageMs: this.#deps.databaseNow() - committedAtMs - COMMIT_TIME_MS };
+  }
+
+  /** Asks at once who leads where the last transaction took a leader away. */
+  #readLeaders(signal: AbortSignal): void {
+    const { lacksLeader } = this.#book;
+    if (lacksLeader.size === 0 || this.#leaders.isReading || this.#end === null) return;
+    const question = this.#leaderQuestion([...lacksLeader], this.#end, new Map());
+    this.#leaders.begin(question, signal, () => {
+      // Others that came meanwhile; while a transaction is under way its end sees to them.
+      if (!this.#isBusy) this.#readLeaders(signal);
+    });
+  }
+
+  #leaderQuestion(
+    itemIds: readonly ItemId[],
+    place: CommitPlace,
+    undelivered: LeaderQuestion['undelivered'],
+  ): LeaderQuestion {
+    const [book, rows, newestDelivered] = [this.#book, this.#rows, this.#newestBid];
+    return { book, rows, itemIds, place, newestDelivered, undelivered };
   }
 
   async #load(itemIds: readonly ItemId[]): Promise<void> {

@@ -11,15 +11,14 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { GtidSet } from '@vlasky/zongji';
 import { Book } from '../src/auction/book.ts';
-import type { BookSchema } from '../src/auction/book.ts';
+import type { BookSchema, LeadingBid } from '../src/auction/book.ts';
 import { compareBidIds } from '../src/auction/bid-rows.ts';
 import type { BidId, ItemId } from '../src/auction/ids.ts';
 import type { RowChange } from '../src/auction/row-change.ts';
-import type { LeadingBid } from '../src/auction/undo.ts';
-import { AppError } from '../src/errors.ts';
 import type { Clock, Log } from '../src/ports.ts';
 import { quoted } from './database-pool.ts';
 import type { DatabasePool, DatabaseSession } from './database-pool.ts';
+import { COMMIT_LATENCY_MS, placeOfView } from './commit-view.ts';
 import { readItemsSeenBy, readLeadersWithout, setLeader } from './item-reader.ts';
 import type { RowReader } from './row-reader.ts';
 import { SnapshotCatchUp } from './snapshot-catch-up.ts';
@@ -62,11 +61,6 @@ export interface OpenSnapshot {
 const PROGRESS_EVERY_MS = 2_000;
 /** Seconds a snapshot may stay open while the stream is read beside it: the greatest value every platform takes. */
 const WAIT_TIMEOUT_S = 2_147_483;
-/**
- * A transaction is written to the binlog before the engine makes it visible, so one that lies before a file position
- * taken now may become visible only in a moment. With GTIDs `gtid_executed` grows after that moment; without, we wait.
- */
-const COMMIT_LATENCY_MS = 1_000;
 
 const UUID_GTID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}:/i;
 
@@ -175,18 +169,10 @@ async function lowWatermark(
 
 /** MariaDB: the exact position of this session's consistent snapshot. */
 async function snapshotPosition(session: DatabaseSession): Promise<SourcePosition> {
-  const status = new Map(
-    (await session.query(`SHOW STATUS LIKE 'binlog_snapshot_%'`)).map((row) => [
-      (row[0] ?? '').toLowerCase(),
-      row[1] ?? '',
-    ]),
-  );
-  const file = status.get('binlog_snapshot_file') ?? '';
-  const offset = Number(status.get('binlog_snapshot_position') ?? '0');
-  if (file === '') throw new AppError('SOURCE_UNSUITABLE', 'the server writes no binlog (log_bin)');
-  const [row] = await session.query('SELECT BINLOG_GTID_POS(?, ?)', [file, offset]);
+  const binlog = await placeOfView(session);
+  const [row] = await session.query('SELECT BINLOG_GTID_POS(?, ?)', [binlog.file, binlog.offset]);
   // Purged since, or a position inside an event: neither can be, and the tail would refuse the guess.
-  return { gtidSet: row?.[0] ?? null, binlog: { file, offset } };
+  return { gtidSet: row?.[0] ?? null, binlog };
 }
 
 async function loadBook(

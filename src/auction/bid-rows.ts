@@ -9,8 +9,8 @@ import type { BidChange, BidImage } from './row-change.ts';
 import type { RowEvents } from './row-events.ts';
 
 /**
- * Applies one bid row. A deleted or altered bid whose images do not name its item (row image MINIMAL) does nothing: the
- * comparison of the book with the tables finds what it did.
+ * Applies one bid row. A deleted or altered bid whose images do not name its item (row image MINIMAL) does nothing here:
+ * whoever reads the binlog has to find the item, or to load the book again.
  */
 export function translateBidChange(book: Book, change: BidChange, out: RowEvents): void {
   switch (change.kind) {
@@ -146,11 +146,11 @@ function alterBid(book: Book, change: BidUpdate): void {
   const { leadingAmount } = auction;
   if (bidderId === undefined || amount === undefined) {
     // Row image MINIMAL: half a bid cannot be weighed.
-    dethrone(book, auction);
+    book.dethrone(auction);
   } else if (auction.leadingBidId !== bidId) {
     if (leads(auction, bidId, { amount })) crown(auction, bidId, { bidderId, amount });
   } else if (leadingAmount !== null && compareMoney(amount, leadingAmount) < 0) {
-    dethrone(book, auction);
+    book.dethrone(auction);
   } else {
     crown(auction, bidId, { bidderId, amount });
   }
@@ -159,15 +159,7 @@ function alterBid(book: Book, change: BidUpdate): void {
 function takeOff(book: Book, auction: Auction, bidId: BidId): void {
   takeCounted(auction, bidId);
   auction.bidCount = Math.max(0, auction.bidCount - 1);
-  if (!book.schema.leaderColumn && auction.leadingBidId === bidId) dethrone(book, auction);
-}
-
-/** Who leads now only the table knows. */
-function dethrone(book: Book, auction: Auction): void {
-  auction.leaderId = null;
-  auction.leadingAmount = null;
-  auction.leadingBidId = null;
-  book.markStale(auction.itemId);
+  if (!book.schema.leaderColumn && auction.leadingBidId === bidId) book.dethrone(auction);
 }
 
 function crown(auction: Auction, bidId: BidId, bid: Pick<BidImage, 'bidderId' | 'amount'>): void {

@@ -31,6 +31,13 @@ export interface Auction {
   countedBids: Set<BidId> | null;
 }
 
+/** The bid that leads an auction; where the schema has no leader column. */
+export interface LeadingBid {
+  readonly bidId: BidId;
+  readonly bidderId: UserId;
+  readonly amount: Money;
+}
+
 /** What may be read of one auction outside the book. */
 export type AuctionView = Readonly<Omit<Auction, 'countedBids'>>;
 
@@ -83,6 +90,7 @@ export class Book implements BookView {
   readonly #others = new Map<ItemId, Auction>();
   readonly #touched = new Set<ItemId>();
   readonly #needsReload = new Set<ItemId>();
+  readonly #lacksLeader = new Set<ItemId>();
 
   constructor(schema: BookSchema) {
     this.schema = schema;
@@ -99,11 +107,16 @@ export class Book implements BookView {
 
   /**
    * Items whose entry cannot be trusted until it is read from the tables again (the leading bid was deleted where the
-   * schema has no leader column; a partial insert image). The pipeline reads them and calls `set` before it translates
-   * the next transaction; `missingItems` names them too where a slice needs them.
+   * schema has no leader column; a partial insert image). The pipeline reads them and calls `set` or `setLeader` before
+   * it translates another change of them; `missingItems` names them.
    */
   get needsReload(): ReadonlySet<ItemId> {
     return this.#needsReload;
+  }
+
+  /** Those of `needsReload` of which only the leader is not known. */
+  get lacksLeader(): ReadonlySet<ItemId> {
+    return this.#lacksLeader;
   }
 
   get(itemId: ItemId): Auction | undefined {
@@ -121,14 +134,24 @@ export class Book implements BookView {
 
   /** Files an entry as the tables hold it: the loader's way in. Replaces what was there and settles `needsReload`. */
   set(auction: Auction): void {
-    this.#needsReload.delete(auction.itemId);
+    this.#settle(auction.itemId);
     this.refile(auction);
+  }
+
+  /** Enters who leads, as the tables say it: the loader's way for `lacksLeader`. Null: nobody. */
+  setLeader(itemId: ItemId, leader: LeadingBid | null): void {
+    const auction = this.get(itemId);
+    if (auction === undefined) return;
+    this.#settle(itemId);
+    auction.leaderId = leader?.bidderId ?? null;
+    auction.leadingAmount = leader?.amount ?? null;
+    auction.leadingBidId = leader?.bidId ?? null;
   }
 
   delete(itemId: ItemId): void {
     this.#live.delete(itemId);
     this.#others.delete(itemId);
-    this.#needsReload.delete(itemId);
+    this.#settle(itemId);
     this.#touched.add(itemId);
   }
 
@@ -161,6 +184,17 @@ export class Book implements BookView {
   /** For `translate`: see `needsReload`. */
   markStale(itemId: ItemId): void {
     this.#needsReload.add(itemId);
+    this.#lacksLeader.delete(itemId);
+  }
+
+  /** Who leads now only the tables know. */
+  dethrone(auction: Auction): void {
+    auction.leaderId = null;
+    auction.leadingAmount = null;
+    auction.leadingBidId = null;
+    if (this.#needsReload.has(auction.itemId)) return;
+    this.#needsReload.add(auction.itemId);
+    this.#lacksLeader.add(auction.itemId);
   }
 
   /**
@@ -180,8 +214,13 @@ export class Book implements BookView {
       const oldest = this.#others.keys().next();
       if (oldest.done !== true) {
         this.#others.delete(oldest.value);
-        this.#needsReload.delete(oldest.value);
+        this.#settle(oldest.value);
       }
     }
+  }
+
+  #settle(itemId: ItemId): void {
+    this.#needsReload.delete(itemId);
+    this.#lacksLeader.delete(itemId);
   }
 }

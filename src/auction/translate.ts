@@ -61,6 +61,51 @@ export function missingItems(book: Book, changes: readonly RowChange[]): ItemId[
   return [...missing];
 }
 
+/**
+ * Where a run of changes must end so that who leads can be read before the next one is translated: right before a bid or an
+ * item row of an auction that a bid was taken off, or altered in, earlier in the run. For schemas without a leader column.
+ *
+ * @returns an index above `from`, at most `to`
+ */
+export function endOfRun(changes: readonly RowChange[], from: number, to: number): number {
+  let unsettled: Set<ItemId> | null = null;
+  for (let at = from; at < to; at += 1) {
+    const change = changes[at];
+    if (change === undefined) return at;
+    const isSettled = (itemId: ItemId): boolean => unsettled?.has(itemId) !== true;
+    if (unsettled !== null && !leaderNeededBy(change).every(isSettled)) return at;
+    if (change.table !== 'bids' || change.kind === 'insert') continue;
+    unsettled ??= new Set();
+    for (const itemId of itemsOfBid(change)) unsettled.add(itemId);
+  }
+  return to;
+}
+
+/**
+ * Auctions whose leader must be read before these changes are translated: those that lack one (`Book.lacksLeader`), and
+ * those whose entry was read ahead of the stream and has a bid lead that only comes now. Of these the book forgets it.
+ */
+export function missingLeaders(book: Book, changes: readonly RowChange[]): ItemId[] {
+  const missing = new Set<ItemId>();
+  for (const change of changes) {
+    if (change.table === 'bids' && change.kind === 'insert') {
+      const auction = book.get(change.after.itemId);
+      if (auction?.leadingBidId === change.bidId) book.dethrone(auction);
+    }
+    if (book.lacksLeader.size === 0) continue;
+    for (const itemId of leaderNeededBy(change)) {
+      if (book.lacksLeader.has(itemId)) missing.add(itemId);
+    }
+  }
+  return [...missing];
+}
+
+/** Who led matters to a bid that takes the lead, and to the end of an auction. */
+function leaderNeededBy(change: RowChange): readonly ItemId[] {
+  if (change.table === 'bids') return change.kind === 'insert' ? [change.after.itemId] : [];
+  return change.table === 'items' && change.kind === 'update' ? [change.itemId] : [];
+}
+
 function translateChange(book: Book, change: RowChange, out: RowEvents): void {
   switch (change.table) {
     case 'items':

@@ -6,8 +6,9 @@
  * partial, and a deleted row takes with it what only the tables knew. `undoableFrom` says how far back the way is open.
  */
 import { itemsOfBid, placesOf } from './bid-rows.ts';
-import { blankAuction, type Auction, type Book, type BookSchema } from './book.ts';
-import type { BidId, ItemId, Money, UserId } from './ids.ts';
+import { blankAuction } from './book.ts';
+import type { Auction, Book, BookSchema, LeadingBid } from './book.ts';
+import type { BidId, ItemId, UserId } from './ids.ts';
 import { applyImage, definesItem } from './item-rows.ts';
 import type { BidChange, ItemChange, RowChange, UserChange } from './row-change.ts';
 import { itemsNamedBy } from './translate.ts';
@@ -35,13 +36,6 @@ export interface UndoableTail {
   readonly from: number;
   /** What stands in the way of the one before; null when all can. */
   readonly stoppedBy: UndoStop | null;
-}
-
-/** The bid that leads an auction; where the schema has no leader column. */
-export interface LeadingBid {
-  readonly bidId: BidId;
-  readonly bidderId: UserId;
-  readonly amount: Money;
 }
 
 /**
@@ -84,8 +78,7 @@ export function undo(
   }
   if (book.schema.leaderColumn) return;
   for (const [itemId, leader] of leaders) {
-    const auction = book.get(itemId);
-    if (auction !== undefined) setLeader(auction, leader);
+    book.setLeader(itemId, leader);
   }
 }
 
@@ -259,10 +252,4 @@ function entryOf(book: Book, itemId: ItemId): Auction {
   const auction = book.get(itemId);
   if (auction === undefined) throw new Error('undo: the book does not hold an item that changed');
   return auction;
-}
-
-function setLeader(auction: Auction, leader: LeadingBid | null): void {
-  auction.leaderId = leader?.bidderId ?? null;
-  auction.leadingAmount = leader?.amount ?? null;
-  auction.leadingBidId = leader?.bidId ?? null;
 }

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { bidIdOf, itemIdOf, userIdOf } from '../../src/auction/ids.ts';
 import { compareBidIds } from '../../src/auction/bid-rows.ts';
 import type { RowChange } from '../../src/auction/row-change.ts';
-import { missingItems, translate } from '../../src/auction/translate.ts';
+import { endOfRun, missingItems, missingLeaders, translate } from '../../src/auction/translate.ts';
 import {
   bidDelete,
   bidInsert,
@@ -322,5 +322,53 @@ describe('missingItems', () => {
         { ...row, table: 'users', kind: 'delete' },
       ]),
     ).toEqual([]);
+  });
+});
+
+describe('who leads has to be read (schemas without a leader column)', () => {
+  const A20 = { itemId: itemIdOf(1), bidderId: ALICE, amount: money('20.00') };
+  const ended = itemUpdate(1, { status: 'active' }, { status: 'sold' });
+
+  test('a run ends before the bid or the end that needs to know, and before nothing else', () => {
+    const gone = bidDelete(8, 1);
+    const changes = [
+      gone,
+      bidDelete(7, 1),
+      bidInsert(9, 2, 5, '1.00'),
+      bidInsert(9, 1, 5, '25.00'),
+    ];
+    expect(endOfRun(changes, 0, 4)).toBe(3);
+    expect(endOfRun(changes, 3, 4)).toBe(4);
+    expect(endOfRun([gone, ended], 0, 2)).toBe(1);
+    const lowered = bidUpdate(8, A20, { ...A20, amount: money('15.00') });
+    expect(endOfRun([lowered, lowered, bidInsert(9, 1, 5, '16.00')], 0, 3)).toBe(2);
+    expect(endOfRun([bidInsert(9, 1, 5, '16.00'), gone], 0, 2)).toBe(2);
+  });
+
+  test('named by what needs it; once entered, the next bid outbids that leader', () => {
+    const book = bookWith(BIDS_ONLY_SCHEMA, {
+      leaderId: BOB,
+      leadingBidId: bidIdOf(8),
+      leadingAmount: money('30.00'),
+    });
+    translate(book, transactionOf('0-1-5', bidDelete(8, 1)));
+    expect([...book.lacksLeader]).toEqual(['1']);
+    expect(missingLeaders(book, [bidDelete(7, 1)])).toEqual([]);
+    expect(missingLeaders(book, [ended, bidInsert(9, 1, 5, '25.00')])).toEqual(['1']);
+    book.setLeader(itemIdOf(1), { bidId: bidIdOf(7), bidderId: ALICE, amount: money('20.00') });
+    expect([book.lacksLeader.size, book.needsReload.size]).toEqual([0, 0]);
+    const events = translate(book, transactionOf('0-1-6', bidInsert(9, 1, 5, '25.00')));
+    expect(events[1]).toMatchObject({ type: 'LeaderOutbid', userId: '3', yourBidAmount: '20.00' });
+  });
+
+  test('a bid that leads before the stream brings it: who led before it must be read', () => {
+    const book = bookWith(BIDS_ONLY_SCHEMA, {
+      leaderId: BOB,
+      leadingBidId: bidIdOf(8),
+      leadingAmount: money('30.00'),
+    });
+    expect(missingLeaders(book, [bidInsert(9, 1, 4, '40.00')])).toEqual([]);
+    expect(missingLeaders(book, [bidInsert(8, 1, 4, '30.00')])).toEqual(['1']);
+    expect(book.get(itemIdOf(1))?.leaderId).toBeNull();
   });
 });

@@ -4,13 +4,13 @@
  */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { Book, type Auction, type BookSchema } from '../../src/auction/book.ts';
+import { Book } from '../../src/auction/book.ts';
+import type { Auction, BookSchema, LeadingBid } from '../../src/auction/book.ts';
 import type { DomainEvent } from '../../src/auction/domain-event.ts';
 import { bidIdOf, itemIdOf, userIdOf, type ItemId } from '../../src/auction/ids.ts';
 import type { RowChange } from '../../src/auction/row-change.ts';
 import { translateChanges } from '../../src/auction/translate.ts';
 import { bidsOf, itemsOf, namesBefore, undo, undoableFrom } from '../../src/auction/undo.ts';
-import type { LeadingBid } from '../../src/auction/undo.ts';
 import {
   bidDelete,
   bidInsert,

@@ -56,8 +56,6 @@ describe.each(SOURCES)('$name', ({ flavour, variables }) => {
       stopWriters.abort();
       const written = await Promise.all(writers);
       expect(Math.min(...written)).toBeGreaterThan(0);
-      // A leader whose bid is deleted is read from the table with the next transaction: let there be one.
-      await current.portal.renameUser(2, `Ann ${load.toString()}`);
       const truth = await current.truth();
       await until(() => difference(bookOf(run.feed), truth) === '', {
         what: () => `the book to equal the tables: ${difference(bookOf(run.feed), truth)}`,
