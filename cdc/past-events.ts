@@ -131,9 +131,11 @@ class PastReading {
     if (unknown.length > 0) return { outcome: 'unknown items', itemIds: unknown };
     const start = await this.#start(wanted.sinceMs, nowMs);
     const oldestMs = await this.#oldestWhere(start);
-    if (oldestMs === null || oldestMs > wanted.sinceMs) {
+    // Of the second in which it begins, the binlog before it may have had a part.
+    if (oldestMs === null || oldestMs >= wanted.sinceMs) {
+      const fromMs = oldestMs === null ? null : oldestMs + SECOND_MS;
       const why = 'the oldest binlog that the server has begins there';
-      return { outcome: 'not covered', fromMs: oldestMs, why };
+      return { outcome: 'not covered', fromMs, why };
     }
     const { changesMax } = this.#options;
     const windowOptions = { ...start, sinceMs: wanted.sinceMs, changesMax, keeps: this.#keeps() };
@@ -144,7 +146,9 @@ class PastReading {
     const { source, tail } = this.#connected;
     const { signal } = this.#deps;
     const where = { database: this.#pool, source, tail, signal };
-    const start = await historyStart({ ...where, windowMs: nowMs - sinceMs, nowMs }, null);
+    // A file that begins within the first second is not early enough: the one before may end within it, too.
+    const windowMs = nowMs - sinceMs + 1;
+    const start = await historyStart({ ...where, windowMs, nowMs }, null);
     if (start !== null) return start;
     throw new AppError('SOURCE_UNSUITABLE', 'the server does not tell where its binlog begins');
   }
