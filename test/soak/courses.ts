@@ -27,8 +27,8 @@ export interface Course {
 /** Everything that was committed. Plain data: it goes to the processes of the clients as it is. */
 export interface Courses {
   readonly items: readonly Course[];
-  /** By user: the keys of what each was told by name, in commit order for each item. */
-  readonly outbids: Readonly<Record<number, readonly OwnStep[]>>;
+  /** By user: what goes to him by name, in commit order for each item. */
+  readonly byName: Readonly<Record<number, readonly OwnStep[]>>;
   /** What the tables hold in the end. */
   readonly tables: readonly Row[];
 }
@@ -82,7 +82,8 @@ export class CourseLog {
   readonly itemId: number;
   readonly #before: Place;
   readonly #steps: Step[] = [];
-  readonly outbids: { readonly userId: number; readonly key: string }[] = [];
+  /** What goes to users by name, in commit order. */
+  readonly byName: { readonly userId: number; readonly key: string }[] = [];
   #place: Place;
 
   constructor(itemId: number, before: Place) {
@@ -109,18 +110,21 @@ export class CourseLog {
   }
 
   outbid(userId: number, amount: number, yours: number): void {
-    this.outbids.push({ userId, key: outbidKey(amount, yours) });
+    this.byName.push({ userId, key: outbidKey(amount, yours) });
   }
 
   extended(endTime: string): void {
     this.#add(extendedKey(endTime), { endTime });
   }
 
+  /** @param outcome the status after it, too */
   ended(
-    status: string,
+    outcome: 'sold' | 'unsold',
     end: { readonly finalPrice: number | null; readonly winnerId: number | null },
   ): void {
-    this.#add(endedKey({ outcome: status, ...end }), { status });
+    const key = endedKey({ outcome, ...end });
+    this.#add(key, { status: outcome });
+    if (end.winnerId !== null) this.byName.push({ userId: end.winnerId, key });
   }
 
   started(): void {

@@ -1,0 +1,147 @@
+/**
+ * One user with the shipped SDK, who takes down what he is told.
+ */
+import { connect, type GavelcastClient } from '../../client/index.ts';
+import type { AuctionEnded, ConnectionStatus, WatchEvent } from '../../client/index.ts';
+import { mintToken } from '../support/auction-client.ts';
+import { judgeByName, judgeItem, NOTHING, sum } from './course-judge.ts';
+import type { Told, ToldByName, Verdict } from './course-judge.ts';
+import { bidKey, endedKey, extendedKey, outbidKey, startedKey } from './courses.ts';
+import type { Courses } from './courses.ts';
+
+/** As long as the soak may last. */
+const TOKEN_SECONDS = 24 * 3600;
+
+export class SoakClient {
+  readonly userId: number;
+  readonly #told = new Map<number, Told[]>();
+  readonly #byName: ToldByName[] = [];
+  readonly #client: GavelcastClient;
+  readonly recoveryMs: number[] = [];
+  readonly losses: string[] = [];
+  events = 0;
+  returns = 0;
+  fallbacks = 0;
+  #lostAtMs: number | null = null;
+  #hasFallenBack = false;
+
+  constructor(
+    url: string,
+    { userId, itemIds }: { readonly userId: number; readonly itemIds: readonly number[] },
+  ) {
+    this.userId = userId;
+    const getToken = (): string => mintToken(userId, { expiresIn: TOKEN_SECONDS });
+    this.#client = connect({ url, getToken });
+    for (const itemId of itemIds) {
+      const told: Told[] = [];
+      this.#told.set(itemId, told);
+      this.#client.watch(itemId, (event) => {
+        this.#take(event, told);
+      });
+    }
+    this.#client.on('connection', (status) => {
+      this.#connectionChanged(status);
+    });
+    this.#client.on('outbid', ({ itemId, newBidAmount, yourBidAmount }) => {
+      const key = outbidKey(newBidAmount, yourBidAmount);
+      this.#byName.push({ kind: 'event', itemId: Number(itemId), key });
+    });
+    this.#client.on('auction_ended', (event) => {
+      if (event.winnerId !== userId) return;
+      this.#byName.push({ kind: 'event', itemId: Number(event.itemId), key: keyOfEnd(event) });
+    });
+    this.#client.on('standing', () => {
+      // The first connection has nothing to recover.
+      if (this.returns === 0) return;
+      this.#byName.push({ kind: 'standing' });
+      this.#fellBack();
+    });
+  }
+
+  get isLive(): boolean {
+    const { state } = this.#client.connection;
+    return state === 'live' || state === 'degraded';
+  }
+
+  /** True once every watched item has a state. */
+  get hasStates(): boolean {
+    return [...this.#told.keys()].every((itemId) => this.#client.state(itemId) !== null);
+  }
+
+  judge(courses: Courses): { items: Verdict; byName: Verdict; wrongStates: number } {
+    const items = courses.items.reduce((total, course) => {
+      const told = this.#told.get(course.itemId);
+      return told === undefined ? total : sum(total, judgeItem(course, told));
+    }, NOTHING);
+    const byName = judgeByName(courses.byName[this.userId] ?? [], this.#byName);
+    const wrong = courses.tables.filter(({ itemId, ...row }) => {
+      if (!this.#told.has(itemId)) return false;
+      const state = this.#client.state(itemId);
+      return Object.entries(row).some(
+        ([field, value]) => (state === null ? null : Reflect.get(state, field)) !== value,
+      );
+    });
+    return { items, byName, wrongStates: wrong.length };
+  }
+
+  #take(event: WatchEvent, told: Told[]): void {
+    const key = keyOf(event);
+    if (key !== null) {
+      this.events += 1;
+      told.push({ kind: 'event', key, skipped: 'skipped' in event ? (event.skipped ?? 0) : 0 });
+    } else if (event.type === 'state') {
+      const { bidCount, status, endTime } = event.state;
+      told.push({ kind: 'state', place: { bidCount, status, endTime }, isReset: event.reset });
+      if (event.reset) this.#fellBack();
+    }
+  }
+
+  /** Counted once a return, however many items it concerns. */
+  #fellBack(): void {
+    if (!this.#hasFallenBack) this.fallbacks += 1;
+    this.#hasFallenBack = true;
+  }
+
+  #connectionChanged({ state, reason, code }: ConnectionStatus): void {
+    if (state === 'reconnecting') {
+      if (this.#lostAtMs === null) this.losses.push(code === null ? reason : String(code));
+      this.#lostAtMs ??= performance.now();
+    } else if (state === 'live' && this.#lostAtMs !== null) {
+      this.recoveryMs.push(performance.now() - this.#lostAtMs);
+      this.#lostAtMs = null;
+      this.returns += 1;
+      this.#hasFallenBack = false;
+    }
+  }
+}
+
+/** As the courses have it; null for what is no committed change. */
+function keyOf(event: WatchEvent): string | null {
+  switch (event.type) {
+    case 'bid_update': {
+      const { bidId, bidAmount: amount, bidderId, bidCount } = event;
+      return bidKey({ bidId: Number(bidId), amount, bidderId: Number(bidderId), bidCount });
+    }
+    case 'auction_extended':
+      return extendedKey(event.newEndTime);
+    case 'auction_ended':
+      return keyOfEnd(event);
+    case 'auction_started':
+      return startedKey(event.endTime);
+    case 'state':
+    case 'auction_ending':
+    case 'watchers':
+      return null;
+    // He gets it by name, whatever he watches.
+    case 'outbid':
+      return null;
+    case 'auction_rescheduled':
+    case 'bid_retracted':
+    case 'error':
+      return `unexpected ${event.type}`;
+  }
+}
+
+function keyOfEnd({ outcome, finalPrice, winnerId }: AuctionEnded): string {
+  return endedKey({ outcome, finalPrice, winnerId: winnerId === null ? null : Number(winnerId) });
+}
