@@ -6,7 +6,6 @@
  * since COMMIT was sent (what a bidder's friend beside him would measure) and since it was acknowledged.
  */
 import { fork, type ChildProcess } from 'node:child_process';
-import { readFileSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { cpus } from 'node:os';
 import { fileURLToPath } from 'node:url';
@@ -17,6 +16,7 @@ import { FLAVOURS, type Flavour } from '../test/support/database-server.ts';
 import { startGavelcast } from '../test/support/gavelcast-process.ts';
 import { setStage, type Stage } from '../test/support/stage.ts';
 import type { Commit } from './latency-writer.ts';
+import { cpuSecondsOf } from './process-time.ts';
 import { summarise, table, type Summary } from './statistics.ts';
 
 const { values: options } = parseArgs({
@@ -54,7 +54,7 @@ async function measure(flavour: Flavour): Promise<Result> {
     const tokens = Array.from({ length: WATCHERS }, (_, i) => mintToken(1_000_000 + i));
     watchers.send({ port: gavelcast.port, tokens, itemId, bids: BIDS });
     await message(watchers, 'subscribed');
-    const cpuBefore = cpuMsOf(gavelcast.child.pid);
+    const cpuBefore = cpuSecondsOf(gavelcast.child.pid);
     const startedAt = performance.now();
     const arrived = message<Arrivals>(watchers, 'done');
     const writer = child('latency-writer.ts');
@@ -68,7 +68,7 @@ async function measure(flavour: Flavour): Promise<Result> {
       version: stage.server.version,
       sinceCommitSentMs: delays(arrivals, commits, 'sentAtMs'),
       sinceCommitAcknowledgedMs: delays(arrivals, commits, 'acknowledgedAtMs'),
-      serverCpuShare: (cpuMsOf(gavelcast.child.pid) - cpuBefore) / elapsedMs,
+      serverCpuShare: (cpuSecondsOf(gavelcast.child.pid) - cpuBefore) / (elapsedMs / 1000),
       generatorCpuShare: arrivals.cpuMs / elapsedMs,
     };
   } finally {
@@ -119,15 +119,6 @@ function message<T>(from: ChildProcess, type: string): Promise<T> {
       if (received.type === type) resolve(received);
     });
   });
-}
-
-/** User and system time of a process so far, from /proc (ticks of 10 ms). */
-function cpuMsOf(pid: number | undefined): number {
-  const fields =
-    readFileSync(`/proc/${String(pid)}/stat`, 'utf8')
-      .split(') ')[1]
-      ?.split(' ') ?? [];
-  return (Number(fields[11]) + Number(fields[12])) * 10;
 }
 
 const flavours =

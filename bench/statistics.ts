@@ -22,6 +22,11 @@ export function summarise(values: Float64Array): Summary {
   };
 }
 
+/** The middle one of an odd number of values, the upper middle one of an even number; NaN of none. */
+export function median(values: readonly number[]): number {
+  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
+}
+
 /** A plain text table; the first row is the heading, numbers are right-aligned. */
 export function table(rows: readonly (readonly string[])[]): string {
   const widths = (rows[0] ?? []).map((_, column) =>

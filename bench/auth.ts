@@ -1,0 +1,142 @@
+/**
+ * Connections accepted a second: ours, which verifies a JWT and admits the user, beside `ws`, which accepts anybody.
+ * `npm run bench:auth [-- --connections N --rounds N --json FILE]`
+ *
+ * Each contestant runs in a fresh process and is warmed up by some connections first. A connection counts when its client
+ * has read the `101`; clients of protocol v2 wait for their `hello`, after which they are live. The contestants take turns.
+ */
+import { parseArgs } from 'node:util';
+
+import type { Kind } from './contestants.ts';
+import { openFilesMax, pinningNotes, stayOffServerCore } from './pinned-process.ts';
+import { percent, publishReport, ratio, thousands, type TableRows } from './report.ts';
+import { Stand } from './stand.ts';
+import { median } from './statistics.ts';
+
+const { values: options } = parseArgs({
+  options: {
+    connections: { type: 'string', default: '10000' },
+    rounds: { type: 'string', default: '3' },
+    json: { type: 'string', default: 'bench/results/auth.json' },
+  },
+});
+const CONNECTIONS = Math.min(Number(options.connections), openFilesMax() - 4_000);
+const ROUNDS = Number(options.rounds);
+const FIRST = Math.min(3_000, CONNECTIONS);
+const RATIO_MIN = 0.8;
+
+interface Case {
+  readonly name: string;
+  readonly kind: Kind;
+  readonly v2: boolean;
+}
+
+const WS = 'ws, anybody';
+const OURS = 'Gavelcast, JWT';
+const CASES: readonly Case[] = [
+  { name: WS, kind: 'ws', v2: false },
+  { name: 'Socket.IO, anybody', kind: 'socket.io', v2: false },
+  { name: OURS, kind: 'gavelcast', v2: false },
+  { name: 'Gavelcast, JWT, v2 to its hello', kind: 'gavelcast', v2: true },
+];
+
+interface Pace {
+  readonly perSecond: number;
+  readonly perCpuSecond: number;
+  readonly serverCpuShare: number;
+  readonly generatorCpuShare: number;
+}
+
+async function measure({ name, kind, v2 }: Case): Promise<Pace> {
+  await using stand = await Stand.start({ kind, clients: FIRST + CONNECTIONS, v2 });
+  await stand.connect(FIRST);
+  const before = await stand.weigh(false);
+  const { seconds, cpuSeconds } = await stand.connect(CONNECTIONS);
+  const after = await stand.weigh(false);
+  const serverSeconds = after.cpuSeconds - before.cpuSeconds;
+  const perSecond = CONNECTIONS / seconds;
+  process.stderr.write(`${name}: ${thousands(perSecond)} connections/s\n`);
+  return {
+    perSecond,
+    perCpuSecond: CONNECTIONS / serverSeconds,
+    serverCpuShare: serverSeconds / seconds,
+    generatorCpuShare: cpuSeconds / seconds,
+  };
+}
+
+type Round = ReadonlyMap<string, Pace>;
+
+const NONE: Pace = {
+  perSecond: Number.NaN,
+  perCpuSecond: Number.NaN,
+  serverCpuShare: Number.NaN,
+  generatorCpuShare: Number.NaN,
+};
+
+function over(rounds: readonly Round[], name: string, value: (pace: Pace, ws: Pace) => number) {
+  return median(rounds.map((round) => value(round.get(name) ?? NONE, round.get(WS) ?? NONE)));
+}
+
+function tableOf(rounds: readonly Round[]): TableRows {
+  return [
+    [
+      'server',
+      'connections/s',
+      '× ws',
+      'per CPU s of the server',
+      '× ws per CPU s',
+      'CPU: server',
+      'CPU: clients',
+    ],
+    ...CASES.map(({ name }) => [
+      name,
+      thousands(over(rounds, name, ({ perSecond }) => perSecond)),
+      ratio(over(rounds, name, ({ perSecond }, ws) => perSecond / ws.perSecond)),
+      thousands(over(rounds, name, ({ perCpuSecond }) => perCpuSecond)),
+      ratio(over(rounds, name, ({ perCpuSecond }, ws) => perCpuSecond / ws.perCpuSecond)),
+      percent(over(rounds, name, ({ serverCpuShare }) => serverCpuShare)),
+      percent(over(rounds, name, ({ generatorCpuShare }) => generatorCpuShare)),
+    ]),
+  ];
+}
+
+stayOffServerCore();
+const rounds: Map<string, Pace>[] = [];
+for (let round = 0; round < ROUNDS; round += 1) {
+  const paces = new Map<string, Pace>();
+  for (const each of CASES) paces.set(each.name, await measure(each));
+  rounds.push(paces);
+}
+const byTheClock = over(rounds, OURS, ({ perSecond }, ws) => perSecond / ws.perSecond);
+const byProcessor = over(rounds, OURS, ({ perCpuSecond }, ws) => perCpuSecond / ws.perCpuSecond);
+/** Where clients set the pace, the clock flatters: then the server's own time is what counts. */
+const worse = Math.min(byTheClock, byProcessor);
+await publishReport('auth', options.json, {
+  tables: [tableOf(rounds)],
+  aims: [
+    {
+      what: 'upgrades with a JWT × ws without, by the clock or by processor time, whichever is less',
+      aim: `at least ${RATIO_MIN}`,
+      measured: ratio(worse),
+      isMet: worse >= RATIO_MIN,
+    },
+  ],
+  charts: [
+    {
+      name: 'auth',
+      title: 'Connections accepted',
+      unit: 'per second of the server’s processor time, relative to ws accepting anybody',
+      ours: 'Gavelcast',
+      groups: CASES.map(({ name, kind }) => {
+        const value = over(rounds, name, ({ perCpuSecond }, ws) => perCpuSecond / ws.perCpuSecond);
+        const series = kind === 'gavelcast' ? 'Gavelcast' : 'others';
+        return { label: name, bars: [{ series, value, text: ratio(value) }] };
+      }),
+    },
+  ],
+  notes: [
+    `Over ${thousands(CONNECTIONS)} connections of each kind, which stay open. Reading the user’s standing from the database is not in it.`,
+    ...pinningNotes(),
+  ],
+  details: { connections: CONNECTIONS, rounds: rounds.map((it) => Object.fromEntries(it)) },
+});

@@ -1,0 +1,180 @@
+/**
+ * The servers that are compared, each behind the same few questions. Ours is the whole gateway as it ships, with a book in
+ * memory in place of a database; the others are what their users would write.
+ */
+import { createServer as createHttpServer } from 'node:http';
+import { createServer, type Server, type Socket } from 'node:net';
+import { Server as SocketIoServer } from 'socket.io';
+import { WebSocketServer } from 'ws';
+
+import { textFrame } from '../server/frame.ts';
+import { createGateway } from '../server/gateway.ts';
+import type { Gateway } from '../server/gateway-options.ts';
+import { encodeEvent } from '../src/protocol/event-message.ts';
+import { OPTIONS } from '../test/server/support/gateway-harness.ts';
+import { MemoryReads } from '../test/server/support/memory-reads.ts';
+import { Bids, ENCODING, nameOf } from './bench-events.ts';
+import { SILENT_LOG } from './silent-log.ts';
+
+/**
+ * - `net`: bare sockets, no WebSocket at all: one frame built beforehand is written to each. The floor.
+ * - `ws`: `socket.send(text)` for each client.
+ * - `socket.io`: `io.to(room).emit(name, object)`.
+ * - `gavelcast`: `gateway.publish(event)`.
+ */
+export type Kind = 'net' | 'ws' | 'socket.io' | 'gavelcast';
+
+export interface Contestant {
+  /** Starts to listen on a free port of the loopback. @param topics items that can be watched: 1 to this */
+  listen(topics: number): Promise<number>;
+  /** Sends one event of 200 bytes to everyone who watches a topic; bare sockets and `ws` know one topic only. */
+  publish(topic: number): void;
+  /** Connections that are open. */
+  readonly size: number;
+}
+
+export function createContestant(kind: Kind): Contestant {
+  switch (kind) {
+    case 'net':
+      return new BareSockets();
+    case 'ws':
+      return new BareWs();
+    case 'socket.io':
+      return new SocketIo();
+    case 'gavelcast':
+      return new Gavelcast();
+  }
+}
+
+/** The text that ours sends for an event: the others send the same. */
+function eventText(): string {
+  return encodeEvent(new Bids().next(1), ENCODING).json;
+}
+
+class BareSockets implements Contestant {
+  readonly #sockets = new Set<Socket>();
+  readonly #frame = textFrame(eventText());
+
+  get size(): number {
+    return this.#sockets.size;
+  }
+
+  listen(): Promise<number> {
+    const server = createServer({ noDelay: true }, (socket) => {
+      this.#sockets.add(socket);
+      socket.on('error', ignore);
+      socket.on('close', () => this.#sockets.delete(socket));
+      // The request of a client that takes us for a WebSocket server, or nothing at all.
+      socket.resume();
+    });
+    return listening(server);
+  }
+
+  publish(): void {
+    for (const socket of this.#sockets) socket.write(this.#frame);
+  }
+}
+
+class BareWs implements Contestant {
+  readonly #http = createHttpServer();
+  readonly #server = new WebSocketServer({ server: this.#http, perMessageDeflate: false });
+  readonly #text = eventText();
+
+  get size(): number {
+    return this.#server.clients.size;
+  }
+
+  listen(): Promise<number> {
+    this.#server.on('connection', (client) => {
+      client.on('error', ignore);
+    });
+    return listening(this.#http);
+  }
+
+  publish(): void {
+    for (const client of this.#server.clients) client.send(this.#text);
+  }
+}
+
+class SocketIo implements Contestant {
+  readonly #http = createHttpServer();
+  /** Without its heartbeat, which only adds to its cost. */
+  readonly #io = new SocketIoServer(this.#http, {
+    transports: ['websocket'],
+    serveClient: false,
+    pingInterval: 3_600_000,
+  });
+  readonly #event: unknown = JSON.parse(eventText());
+
+  get size(): number {
+    return this.#io.engine.clientsCount;
+  }
+
+  listen(): Promise<number> {
+    this.#io.on('connection', (socket) => {
+      socket.on('subscribe', (topics: readonly number[], done: () => void) => {
+        void socket.join(topics.map(roomOf));
+        done();
+      });
+    });
+    return listening(this.#http);
+  }
+
+  publish(topic: number): void {
+    this.#io.to(roomOf(topic)).emit('bid_update', this.#event);
+  }
+}
+
+class Gavelcast implements Contestant {
+  readonly #reads = new MemoryReads();
+  readonly #bids = new Bids();
+  readonly #gateway: Gateway = createGateway(
+    {
+      ...OPTIONS,
+      connectionsMax: 1_000_000,
+      connectionsPerUserMax: 50,
+      handshakesMax: 1_000_000,
+      addressLimits: {
+        ...OPTIONS.addressLimits,
+        connectionsMax: 1_000_000,
+        newPerSecondMax: 1_000_000,
+      },
+    },
+    { log: SILENT_LOG, now: Date.now, reads: this.#reads, clockOffsetMs: () => 0 },
+  );
+
+  get size(): number {
+    return this.#gateway.stats().connectionsOpen;
+  }
+
+  async listen(topics: number): Promise<number> {
+    for (let itemId = 1; itemId <= topics; itemId += 1) this.#reads.list(itemId);
+    const { port } = await this.#gateway.listen();
+    return port;
+  }
+
+  publish(topic: number): void {
+    this.#gateway.publish({ events: [this.#bids.next(topic)], nameOf, committedAtMs: Date.now() });
+  }
+}
+
+/** A reconnect storm arrives in one moment; ours asks for the same backlog. */
+const ACCEPT_BACKLOG = 4096;
+
+function listening(server: Server): Promise<number> {
+  return new Promise((resolve) => {
+    server.listen({ port: 0, host: '127.0.0.1', backlog: ACCEPT_BACKLOG }, () => {
+      const address = server.address();
+      resolve(typeof address === 'object' && address !== null ? address.port : 0);
+    });
+  });
+}
+
+function roomOf(topic: number): string {
+  return `item:${topic}`;
+}
+
+/** A client that resets is gone, and `close` follows. */
+function ignore(): void {
+  // Nothing to add.
+}

@@ -1,0 +1,216 @@
+/**
+ * Fan-out: one event to everyone who watches an item, from `gateway.publish` to the clients' sockets, beside what else there
+ * is. `npm run bench:fanout [-- --watchers 100,1000,5000 --rounds N --seconds S --json FILE]`
+ *
+ * Per round and number of watchers each contestant runs in a fresh process: single events (one in each turn of the event
+ * loop), then bursts of 16 in one turn. The contestants take turns, so that what else the machine does hits all alike.
+ * Ratios are taken within a round, and the medians of the rounds are given.
+ */
+import { parseArgs } from 'node:util';
+
+import type { Kind } from './contestants.ts';
+import { CAN_PIN, pinningNotes, stayOffServerCore } from './pinned-process.ts';
+import {
+  percent,
+  publishReport,
+  ratio,
+  thousands,
+  type Aim,
+  type Chart,
+  type TableRows,
+} from './report.ts';
+import { Stand, type Rate } from './stand.ts';
+import { median } from './statistics.ts';
+
+const { values: options } = parseArgs({
+  options: {
+    watchers: { type: 'string', default: '100,1000,5000' },
+    rounds: { type: 'string', default: '3' },
+    seconds: { type: 'string', default: '2' },
+    json: { type: 'string', default: 'bench/results/fanout.json' },
+  },
+});
+const WATCHERS = options.watchers.split(',').map(Number);
+const ROUNDS = Number(options.rounds);
+const SECONDS = Number(options.seconds);
+
+const KINDS: readonly Kind[] = ['net', 'ws', 'socket.io', 'gavelcast'];
+const NAMES: Readonly<Record<Kind, string>> = {
+  net: 'bare sockets (floor)',
+  ws: 'ws.send(string)',
+  'socket.io': 'Socket.IO',
+  gavelcast: 'Gavelcast',
+};
+const BURST = 16;
+/** Bytes that may be under way to one client: below what makes a gateway count it as slow, and deep enough to fill waits. */
+const UNDER_WAY_BYTES_MAX = 55_000;
+const EVENT_BYTES = 204;
+/** The aims are set for this many watchers. */
+const AIMED_AT = 1_000;
+
+interface Pair {
+  readonly single: Rate;
+  readonly burst: Rate;
+}
+
+interface Measured {
+  readonly watchers: number;
+  /** One entry a round. */
+  readonly rounds: readonly Readonly<Record<Kind, Pair>>[];
+}
+
+async function measure(kind: Kind, watchers: number): Promise<Pair> {
+  await using stand = await Stand.start({ kind, clients: watchers, topicsEach: 1 });
+  await stand.connect(watchers);
+  const order = { topics: 1, watchers, chunkEvents: chunkOf(watchers) };
+  await stand.run({ ...order, seconds: SECONDS / 2, eventsPerTurn: 1 });
+  const single = await stand.run({ ...order, seconds: SECONDS, eventsPerTurn: 1 });
+  const burst = await stand.run({ ...order, seconds: SECONDS, eventsPerTurn: BURST });
+  const rates = [single, burst].map((rate) => thousands(rate.deliveriesPerSecond)).join(', ');
+  process.stderr.write(`${watchers} watchers, ${kind}: ${rates} deliveries/s\n`);
+  return { single, burst };
+}
+
+/** Few watchers: many events a chunk, so that reports are rare. Many: few, so that a run has many chunks. */
+function chunkOf(watchers: number): number {
+  const most = Math.floor(UNDER_WAY_BYTES_MAX / EVENT_BYTES / 2 / BURST) * BURST;
+  const wanted = Math.round(64_000 / watchers / BURST) * BURST;
+  return Math.max(BURST, Math.min(most, wanted));
+}
+
+async function measureAll(watchers: number): Promise<Measured> {
+  const rounds: Record<Kind, Pair>[] = [];
+  for (let round = 0; round < ROUNDS; round += 1) {
+    rounds.push({
+      net: await measure('net', watchers),
+      ws: await measure('ws', watchers),
+      'socket.io': await measure('socket.io', watchers),
+      gavelcast: await measure('gavelcast', watchers),
+    });
+  }
+  return { watchers, rounds };
+}
+
+/** Median over the rounds of something within one round. */
+function over({ rounds }: Measured, value: (round: Measured['rounds'][number]) => number): number {
+  return median(rounds.map(value));
+}
+
+function rowsOf(measured: Measured): string[][] {
+  return KINDS.map((kind) => {
+    const per = (mode: keyof Pair, value: (rate: Rate, floor: Rate) => number): number =>
+      over(measured, (round) => value(round[kind][mode], round.net.single));
+    const relative = (rate: Rate, floor: Rate): number =>
+      rate.deliveriesPerSecond / floor.deliveriesPerSecond;
+    return [
+      thousands(measured.watchers),
+      NAMES[kind],
+      thousands(per('single', (rate) => rate.deliveriesPerSecond)),
+      ratio(per('single', relative)),
+      ratio(
+        per('single', (rate, floor) => rate.deliveriesPerCpuSecond / floor.deliveriesPerCpuSecond),
+      ),
+      thousands(per('burst', (rate) => rate.deliveriesPerSecond)),
+      ratio(per('burst', relative)),
+      percent(per('single', (rate) => rate.serverCpuShare)),
+      percent(per('single', (rate) => rate.generatorCpuShare)),
+      percent(per('single', (rate) => rate.waitedSeconds / rate.seconds)),
+    ];
+  });
+}
+
+function tableOf(all: readonly Measured[]): TableRows {
+  const heading = [
+    'watchers',
+    'server',
+    'singles/s',
+    '× floor',
+    '× floor per CPU s',
+    'bursts of 16: /s',
+    '× floor singles',
+    'CPU: server',
+    'CPU: clients',
+    'waited for clients',
+  ];
+  return [heading, ...all.flatMap(rowsOf)];
+}
+
+function aimsOf(all: readonly Measured[]): Aim[] {
+  const aimed = all.find(({ watchers }) => watchers === AIMED_AT);
+  if (aimed === undefined) return [];
+  const rate = (round: Measured['rounds'][number], kind: Kind, mode: keyof Pair): number =>
+    round[kind][mode].deliveriesPerSecond;
+  const ofFloor = over(aimed, (it) => rate(it, 'gavelcast', 'single') / rate(it, 'net', 'single'));
+  const ofWs = over(aimed, (it) => rate(it, 'gavelcast', 'single') / rate(it, 'ws', 'single'));
+  const bursts = over(aimed, (it) => rate(it, 'gavelcast', 'burst') / rate(it, 'net', 'single'));
+  const aim = (what: string, least: number, value: number): Aim => ({
+    what,
+    aim: `at least ${least}`,
+    measured: ratio(value),
+    isMet: value >= least,
+  });
+  return [
+    aim('single events at 1,000 watchers × the floor', 0.95, ofFloor),
+    aim('single events at 1,000 watchers × ws.send', 1.3, ofWs),
+    aim('bursts of 16 at 1,000 watchers × the floor’s single events', 8, bursts),
+  ];
+}
+
+function chartsOf(all: readonly Measured[]): Chart[] {
+  const chart = (name: string, title: string, mode: keyof Pair): Chart => ({
+    name,
+    title,
+    unit: 'deliveries a second, relative to bare sockets writing single events',
+    ours: NAMES.gavelcast,
+    groups: all.map((measured) => ({
+      label: `${thousands(measured.watchers)} watchers`,
+      bars: KINDS.map((kind) => {
+        const value = over(
+          measured,
+          (it) => it[kind][mode].deliveriesPerSecond / it.net.single.deliveriesPerSecond,
+        );
+        return { series: NAMES[kind], value, text: ratio(value) };
+      }),
+    })),
+  });
+  return [
+    chart('fanout-singles', 'One event in each turn of the loop', 'single'),
+    chart('fanout-bursts', 'Bursts of 16 events in one turn', 'burst'),
+  ];
+}
+
+/** Where the clients, not the server, set the pace, the reader must know. */
+function notesOf(all: readonly Measured[]): string[] {
+  const bound = all.flatMap((measured) =>
+    KINDS.flatMap((kind) =>
+      (['single', 'burst'] as const)
+        .filter((mode) => {
+          const waits = over(measured, (it) => {
+            const { waitedSeconds, seconds } = it[kind][mode];
+            return waitedSeconds / seconds;
+          });
+          return waits > WAITING_MAX;
+        })
+        .map((mode) => `${NAMES[kind]} at ${thousands(measured.watchers)} watchers (${mode}s)`),
+    ),
+  );
+  const notes = pinningNotes();
+  if (bound.length === 0) return notes;
+  return [
+    ...notes,
+    `The clients, not the server, set the pace in more than a tenth of the time for: ${bound.join(', ')}.`,
+  ];
+}
+
+const WAITING_MAX = 0.1;
+
+stayOffServerCore();
+const all: Measured[] = [];
+for (const watchers of WATCHERS) all.push(await measureAll(watchers));
+await publishReport('fanout', options.json, {
+  tables: [tableOf(all)],
+  aims: aimsOf(all),
+  charts: chartsOf(all),
+  notes: notesOf(all),
+  details: { eventBytes: 200, burst: BURST, secondsEach: SECONDS, isPinned: CAN_PIN, all },
+});

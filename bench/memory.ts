@@ -1,0 +1,133 @@
+/**
+ * What a connection costs in resident memory: idle and subscribed, ours beside what else there is.
+ * `npm run bench:memory [-- --connections N --rounds N --json FILE]`
+ *
+ * Each contestant runs in a fresh process. Some connections are made and collected first, so that what a process needs
+ * anyway is not counted; then `N` more. Kernel memory of sockets is not in these numbers: it is the same for all.
+ */
+import { parseArgs } from 'node:util';
+
+import type { Kind } from './contestants.ts';
+import { openFilesMax, stayOffServerCore } from './pinned-process.ts';
+import { publishReport, ratio, thousands, type TableRows } from './report.ts';
+import { Stand } from './stand.ts';
+import { median } from './statistics.ts';
+
+const { values: options } = parseArgs({
+  options: {
+    connections: { type: 'string', default: '10000' },
+    rounds: { type: 'string', default: '3' },
+    json: { type: 'string', default: 'bench/results/memory.json' },
+  },
+});
+const CONNECTIONS = Math.min(Number(options.connections), openFilesMax() - 2_000);
+const ROUNDS = Number(options.rounds);
+/** Connections before the first weighing: enough for every pool and table to have its first size. */
+const FIRST = Math.min(1_000, CONNECTIONS);
+const TOPICS = 1_000;
+const RATIO_MAX = 1.4;
+
+interface Case {
+  readonly name: string;
+  readonly kind: Kind;
+  readonly topicsEach: number;
+}
+
+const WS = 'ws, idle';
+const OURS = 'Gavelcast, three subscriptions';
+const CASES: readonly Case[] = [
+  { name: 'bare socket, idle', kind: 'net', topicsEach: 0 },
+  { name: WS, kind: 'ws', topicsEach: 0 },
+  { name: 'Socket.IO, idle', kind: 'socket.io', topicsEach: 0 },
+  { name: 'Socket.IO, three rooms', kind: 'socket.io', topicsEach: 3 },
+  { name: 'Gavelcast, authenticated, idle', kind: 'gavelcast', topicsEach: 0 },
+  { name: OURS, kind: 'gavelcast', topicsEach: 3 },
+];
+
+/** Bytes per connection. */
+interface Weight {
+  readonly resident: number;
+  readonly heap: number;
+  readonly external: number;
+}
+
+async function weigh({ name, kind, topicsEach }: Case): Promise<Weight> {
+  const clients = FIRST + CONNECTIONS;
+  await using stand = await Stand.start({ kind, clients, topicsEach, topics: TOPICS });
+  await stand.connect(FIRST);
+  const before = await stand.weigh(true);
+  await stand.connect(CONNECTIONS);
+  const after = await stand.weigh(true);
+  const each = (value: 'residentBytes' | 'heapBytes' | 'externalBytes'): number =>
+    (after[value] - before[value]) / CONNECTIONS;
+  const resident = each('residentBytes');
+  process.stderr.write(`${name}: ${kib(resident)} KiB a connection\n`);
+  return { resident, heap: each('heapBytes'), external: each('externalBytes') };
+}
+
+type Round = ReadonlyMap<string, Weight>;
+
+function over(
+  rounds: readonly Round[],
+  name: string,
+  value: (weight: Weight, ws: Weight) => number,
+) {
+  const none = { resident: Number.NaN, heap: Number.NaN, external: Number.NaN };
+  return median(rounds.map((round) => value(round.get(name) ?? none, round.get(WS) ?? none)));
+}
+
+function tableOf(rounds: readonly Round[]): TableRows {
+  return [
+    ['connection', 'resident KiB', '× ws', 'of that JavaScript heap', 'outside the heap'],
+    ...CASES.map(({ name }) => [
+      name,
+      kib(over(rounds, name, ({ resident }) => resident)),
+      ratio(over(rounds, name, ({ resident }, ws) => resident / ws.resident)),
+      kib(over(rounds, name, ({ heap }) => heap)),
+      kib(over(rounds, name, ({ external }) => external)),
+    ]),
+  ];
+}
+
+function kib(bytes: number): string {
+  return (bytes / 1024).toFixed(1);
+}
+
+stayOffServerCore();
+const rounds: Map<string, Weight>[] = [];
+for (let round = 0; round < ROUNDS; round += 1) {
+  const weights = new Map<string, Weight>();
+  for (const each of CASES) weights.set(each.name, await weigh(each));
+  rounds.push(weights);
+}
+const ofWs = over(rounds, OURS, ({ resident }, ws) => resident / ws.resident);
+await publishReport('memory', options.json, {
+  tables: [tableOf(rounds)],
+  aims: [
+    {
+      what: 'authenticated connection with three subscriptions × ws, idle',
+      aim: `at most ${RATIO_MAX}`,
+      measured: ratio(ofWs),
+      isMet: ofWs <= RATIO_MAX,
+    },
+  ],
+  charts: [
+    {
+      name: 'memory',
+      title: 'Resident memory of one connection',
+      unit: 'KiB',
+      ours: 'Gavelcast',
+      groups: CASES.map(({ name, kind }) => {
+        const value = over(rounds, name, ({ resident }) => resident) / 1024;
+        const series = kind === 'gavelcast' ? 'Gavelcast' : 'others';
+        return { label: name, bars: [{ series, value, text: value.toFixed(1) }] };
+      }),
+    },
+  ],
+  notes: [`Over ${thousands(CONNECTIONS)} connections of each kind.`],
+  details: {
+    connections: CONNECTIONS,
+    topics: TOPICS,
+    rounds: rounds.map((round) => Object.fromEntries(round)),
+  },
+});
