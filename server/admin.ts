@@ -36,7 +36,7 @@ export interface AdminOptions {
 
 export interface AdminActions {
   /** Closes a user's connections. @returns how many there were */
-  disconnect(userId: UserId): number;
+  disconnect(userId: UserId): number | Promise<number>;
   /** Begins a stop in good order. */
   drain(): void;
 }
@@ -174,7 +174,7 @@ export class Admin {
         reply(response, 400, { error: 'userId is missing' });
         return;
       }
-      const connections = actions.disconnect(userId);
+      const connections = await actions.disconnect(userId);
       log.info({ action: 'disconnect', userId, connections }, 'admin action');
       reply(response, 200, { connections });
     } else if (path === '/session') {

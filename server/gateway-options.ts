@@ -149,7 +149,8 @@ export interface Gateway extends Required<Publisher> {
 export interface LocalGateway extends Gateway {
   /** What `publish` does once the events are encoded: for events that were encoded elsewhere. Synchronous. */
   take(publication: Publication): void;
-  view(): GatewayView & { disconnect(userId: UserId): number };
+  /** Closes a user's connections. @returns how many there were */
+  disconnect(userId: UserId): number;
   /** Siblings count other watchers of an item than before. */
   watchersMoved(itemId: ItemId): void;
 }

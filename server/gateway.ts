@@ -1,7 +1,7 @@
 /**
  * The sockets side as one object: events in through `publish`, clients on a port, numbers out.
  */
-import type { ItemId } from '../src/auction/ids.ts';
+import type { ItemId, UserId } from '../src/auction/ids.ts';
 import type { EventBatch, FeedState } from '../src/ports.ts';
 import type { RefusalReason } from './admission.ts';
 import { Clients } from './clients.ts';
@@ -108,6 +108,10 @@ class HttpGateway implements LocalGateway {
 
   watchersMoved(itemId: ItemId): void {
     this.#clients.hub.counts.moved(itemId);
+  }
+
+  disconnect(userId: UserId): number {
+    return this.view().disconnect(userId);
   }
 
   view(): HubView {

@@ -6,6 +6,7 @@ import { createServer as createTlsServer, type Server as TlsServer } from 'node:
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { IncomingMessage } from 'node:http';
+import { createSecureContext } from 'node:tls';
 import { AppError } from '../src/errors.ts';
 import type { TlsFiles } from './gateway-options.ts';
 import type { Handshakes } from './handshakes.ts';
@@ -65,6 +66,11 @@ export function createListener(options: ListenerOptions): Server | TlsServer {
   return server;
 }
 
+/** @throws AppError CONFIG_INVALID where a listener could not be built with it */
+export function checkCertificate(tls: TlsFiles | null): void {
+  if (tls !== null) checkedTls(() => createSecureContext({ ...tls, minVersion: 'TLSv1.2' }));
+}
+
 /** Takes another certificate for connections from now on. @throws AppError CONFIG_INVALID; the old one stays then */
 export function renewCertificate(server: Server | TlsServer, tls: TlsFiles | null): void {
   if (!('setSecureContext' in server) || tls === null) return;
@@ -115,6 +121,21 @@ export async function bind(server: Server, binding: Binding): Promise<Address> {
   const address = server.address();
   if (address === null || typeof address === 'string') return { host, port };
   return { host: address.address, port: address.port };
+}
+
+/**
+ * Binds for a moment what others are to bind together: whether it can be had, and which port it is where 0 asks for any.
+ * Their sharing it would hide that somebody else is there.
+ *
+ * @throws AppError PORT_UNAVAILABLE
+ */
+export async function probe(binding: Binding): Promise<Address> {
+  const { inheritedFd = null } = binding;
+  if (inheritedFd !== null) return binding;
+  const server = createServer();
+  const address = await bind(server, binding);
+  await stopListening(server);
+  return address;
 }
 
 function explain(

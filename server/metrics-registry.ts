@@ -1,19 +1,24 @@
 /**
  * The catalogue of metrics as Prometheus reads it.
  */
-import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
+import { collectDefaultMetrics, Counter, Gauge, Registry } from 'prom-client';
 import { METRICS, type Metric, type Reading, type Readings } from '../src/metrics.ts';
+import { latencyText, type LatencyCounts } from './latency-counts.ts';
 
 export interface MetricsRegistry {
   readonly contentType: string;
   /** Everything, in Prometheus' text format. */
   text(): Promise<string>;
-  /** A batch was written to the sockets this long after its commit. */
-  readonly observeCommitToSocket: (seconds: number) => void;
 }
 
-/** @param read looks at every part of the program once; called by each scrape */
-export function createMetricsRegistry(read: () => Readings): MetricsRegistry {
+export interface MetricsSource {
+  /** Looks at every part of the program once; called by each scrape. */
+  readonly read: () => Readings;
+  /** How long after their commit batches were written to the sockets, by the buckets of the catalogue. */
+  readonly commitToSocket: () => LatencyCounts;
+}
+
+export function createMetricsRegistry({ read, commitToSocket }: MetricsSource): MetricsRegistry {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
   const catalogue: readonly (readonly [string, Metric])[] = Object.entries(METRICS);
@@ -23,16 +28,13 @@ export function createMetricsRegistry(read: () => Readings): MetricsRegistry {
   });
   const name = 'gavelcast_commit_to_socket_seconds';
   const { help, buckets } = METRICS[name];
-  const histogram = new Histogram({ name, help, buckets: [...buckets], registers: [registry] });
   return {
     contentType: registry.contentType,
-    text: () => {
+    text: async () => {
       const readings = new Map<string, Reading>(Object.entries(read()));
       for (const [of, set] of pulled) set(readings.get(of) ?? null);
-      return registry.metrics();
-    },
-    observeCommitToSocket: (seconds) => {
-      histogram.observe(seconds);
+      const histogram = latencyText({ name, help, bounds: buckets }, commitToSocket());
+      return `${await registry.metrics()}\n${histogram}`;
     },
   };
 }

@@ -40,6 +40,11 @@ export class LocalPlaces implements Places {
     this.#limits = new ConnectionLimits(addressLimits, now);
   }
 
+  /** Connections that have a place. */
+  get open(): number {
+    return this.#open;
+  }
+
   enter(addressKey: string | null): NoPlace | null {
     if (this.#open >= this.#connectionsMax) {
       return { status: 503, retryAfterSeconds: RETRY_AFTER_S };

@@ -226,6 +226,15 @@ export const OPTIONS = {
     default: false,
     digits: true,
   }),
+  WORKERS: text({
+    section: 'server',
+    text: 'Processes that hold the sockets, beside the one that reads the binlog (docs/operations.md, More cores). `auto`: one for each core. `off`: none, one process does both. Linux only.',
+    kind: '`off`, `auto` or whole number from 1 to 64',
+    default: 'off',
+    example: 'auto',
+    test: (value) => /^(off|auto|[1-9]|[1-5]\d|6[0-4])$/.test(value),
+    message: 'must be off, auto or a whole number from 1 to 64',
+  }),
   WS_ENABLED: flag({
     section: 'server',
     text: '`false`: `serve` says so and exits 0.',

@@ -55,6 +55,8 @@ export interface ServerConfig {
   readonly host: string;
   readonly port: number;
   readonly reusePort: boolean;
+  /** Processes that hold the sockets; `auto`: one for each core; null: this one does. */
+  readonly workers: number | 'auto' | null;
   readonly path: string | null;
   /** Null: any origin. */
   readonly allowedOrigins: readonly string[] | null;
@@ -291,11 +293,17 @@ function assemble(settings: Settings): Config {
   };
 }
 
+function workersOf(word: string): ServerConfig['workers'] {
+  if (word === 'off') return null;
+  return word === 'auto' ? 'auto' : Number(word);
+}
+
 function assembleServer(settings: Settings): ServerConfig {
   return {
     host: settings.WS_HOST,
     port: settings.WS_PORT,
     reusePort: settings.WS_REUSE_PORT,
+    workers: workersOf(settings.WORKERS),
     path: settings.WS_PATH,
     allowedOrigins: settings.ALLOWED_ORIGINS.length === 0 ? null : settings.ALLOWED_ORIGINS,
     requireOrigin: settings.REQUIRE_ORIGIN,

@@ -165,6 +165,26 @@ export const METRICS = {
   gavelcast_history_events: { type: 'gauge', help: 'Events held for recovery.' },
   gavelcast_history_bytes: { type: 'gauge', help: 'Bytes of the messages held for recovery.' },
 
+  gavelcast_workers: {
+    type: 'gauge',
+    help: 'Worker processes that take connections; absent without WORKERS.',
+  },
+  gavelcast_worker_connections: {
+    type: 'gauge',
+    help: 'Connections open, by the place of their worker.',
+    label: 'worker',
+  },
+  gavelcast_worker_loop_lag_seconds: {
+    type: 'gauge',
+    help: "99th percentile of the delay of a worker's event loop over its last second, by its place.",
+    label: 'worker',
+  },
+  gavelcast_worker_restarts_total: {
+    type: 'counter',
+    help: 'Workers started in place of another, by why that one ended.',
+    label: 'cause',
+  },
+
   gavelcast_log_lines_total: {
     type: 'counter',
     help: 'Log lines of level warn and above, by level.',

@@ -176,6 +176,17 @@ const TABLE: Readonly<Record<Exclude<OptionName, 'JWT_EXPIRES_IN'>, OptionRow>> 
     good: [...truths(true), ...truths(false)],
     bad: BOOLEAN_BAD,
   },
+  WORKERS: {
+    of: (c) => c.server.workers,
+    absent: null,
+    good: [
+      ['off', null],
+      ['auto', 'auto'],
+      ['1', 1],
+      ['64', 64],
+    ],
+    bad: ['0', '65', '-1', '2.5', 'many', '02'],
+  },
   WS_ENABLED: {
     of: (c) => c.isEnabled,
     absent: true,

@@ -2,9 +2,11 @@ import { readFileSync } from 'node:fs';
 
 import { expect, test } from 'vitest';
 
-import { createMetricsRegistry } from '../server/metrics-registry.ts';
+import { LatencyTally } from '../server/latency-counts.ts';
+import { createMetricsRegistry, type MetricsRegistry } from '../server/metrics-registry.ts';
 import { METRICS, type Metric, type Reading, type Readings } from '../src/metrics.ts';
 
+const BUCKETS = METRICS.gavelcast_commit_to_socket_seconds.buckets;
 const CATALOGUE = Object.entries<Metric>(METRICS);
 
 /** Every pulled metric with the same reading, or with two values where it has a label. */
@@ -42,7 +44,7 @@ test('names say what they are: counters end in _total, others do not, units are 
 });
 
 test('each metric is on the page with its type; readings become values', async () => {
-  const registry = createMetricsRegistry(() =>
+  const registry = registryOf(() =>
     readings(
       7,
       new Map([
@@ -64,7 +66,7 @@ test('each metric is on the page with its type; readings become values', async (
 
 test('a scrape shows what is, not the sum of scrapes; what is unknown has no sample', async () => {
   let reading: Reading = 3;
-  const registry = createMetricsRegistry(() => readings(reading));
+  const registry = registryOf(() => readings(reading));
   await registry.text();
   reading = 5;
   expect(samplesOf(await registry.text()).get('gavelcast_source_packets_total')).toBe('5');
@@ -75,10 +77,15 @@ test('a scrape shows what is, not the sum of scrapes; what is unknown has no sam
 });
 
 test('the histogram counts batches by the age of their commit', async () => {
-  const registry = createMetricsRegistry(() => readings(0));
-  for (const seconds of [0.2, 0.4, 2.5]) registry.observeCommitToSocket(seconds);
+  const latency = new LatencyTally(BUCKETS);
+  const registry = registryOf(() => readings(0), latency);
+  for (const seconds of [0.2, 0.4, 2.5]) latency.observe(seconds);
   const samples = samplesOf(await registry.text());
   expect(samples.get('gavelcast_commit_to_socket_seconds_count')).toBe('3');
   expect(samples.get('gavelcast_commit_to_socket_seconds_bucket{le="0.25"}')).toBe('1');
   expect(samples.get('gavelcast_commit_to_socket_seconds_bucket{le="1"}')).toBe('2');
 });
+
+function registryOf(read: () => Readings, latency = new LatencyTally(BUCKETS)): MetricsRegistry {
+  return createMetricsRegistry({ read, commitToSocket: () => latency.read() });
+}

@@ -3,11 +3,13 @@
  * the demo and the tests run it.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { availableParallelism } from 'node:os';
 
 import { createFeed, type FeedOptions } from '../../cdc/feed.ts';
 import type { SourceInfo } from '../../cdc/source-info.ts';
 import type { SlowLimits } from '../../server/catch-ups.ts';
 import { createGateway } from '../../server/gateway.ts';
+import { WorkerPool } from '../../server/workers/worker-pool.ts';
 import type { TlsFiles } from '../../server/gateway-options.ts';
 import type { GatewayOptions, GatewayStats } from '../../server/gateway-options.ts';
 import type { Zone } from '../auction/zone.ts';
@@ -77,17 +79,27 @@ export function createApplication(options: ApplicationOptions, deps: Application
   const { log } = recent;
   const feed = createFeed(feedOptions(options), { log: log.child({ part: 'feed' }), now });
   const zone = new LateZone(options.feed.zone);
-  const gateway = createGateway(gatewayOptions(options, zone), {
+  const gatewayDeps = {
     log: log.child({ part: 'gateway' }),
     now,
     reads: feed,
     clockOffsetMs: () => feed.clockOffsetMs(),
-  });
+  };
+  const workers = workersOf(options.config.server);
+  const pool =
+    workers === null
+      ? null
+      : new WorkerPool(gatewayOptions(options, zone), workers, {
+          ...gatewayDeps,
+          zoneName: () => zone.name,
+          random: Math.random,
+        });
+  const gateway = pool ?? createGateway(gatewayOptions(options, zone), gatewayDeps);
   feed.onState((state) => {
     gateway.feedChanged(state);
   });
   const { admin = NO_ADMIN, drain = () => undefined } = options;
-  const observation = createObservation(admin, { feed, gateway, recent, now, drain });
+  const observation = createObservation(admin, { feed, gateway, pool, recent, now, drain });
   let stopping: Promise<void> | null = null;
   const stop = async (): Promise<void> => {
     await gateway.stop();
@@ -113,6 +125,11 @@ export function createApplication(options: ApplicationOptions, deps: Application
     },
     stop: () => (stopping ??= stop()),
   };
+}
+
+/** Processes that hold the sockets; null: this one does. */
+function workersOf({ workers }: Config['server']): number | null {
+  return workers === 'auto' ? availableParallelism() : workers;
 }
 
 /** A start fills the same history that the gateway keeps. */

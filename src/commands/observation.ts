@@ -8,8 +8,11 @@ import type { Feed } from '../../cdc/feed.ts';
 import { Admin, type AdminOptions } from '../../server/admin.ts';
 import { AdminLive, type LinePicture, type LineTotals } from '../../server/admin-live.ts';
 import type { Gateway } from '../../server/gateway-options.ts';
+import { LatencyTally } from '../../server/latency-counts.ts';
 import { LineWatch } from '../../server/line-watch.ts';
 import { createMetricsRegistry } from '../../server/metrics-registry.ts';
+import type { WorkerPool } from '../../server/workers/worker-pool.ts';
+import { METRICS } from '../metrics.ts';
 import type { Clock, Publisher } from '../ports.ts';
 import type { RecentLog } from '../recent-log.ts';
 import { VERSION } from '../version.ts';
@@ -21,6 +24,8 @@ const BUSY_WITHIN_MS = 60_000;
 export interface ObservationDeps {
   readonly feed: Feed;
   readonly gateway: Gateway;
+  /** The same gateway, where its sockets are in workers; null: they are here. */
+  readonly pool: WorkerPool | null;
   readonly recent: RecentLog;
   readonly now: Clock;
   /** Begins a stop in good order. */
@@ -37,7 +42,7 @@ export interface Observation {
 
 /** Nothing is measured and nothing listens where the port is 0. */
 export function createObservation(options: AdminOptions, deps: ObservationDeps): Observation {
-  const { feed, gateway, recent, now } = deps;
+  const { feed, gateway, pool, recent, now } = deps;
   if (options.port === 0) {
     return {
       publisher: gateway,
@@ -46,13 +51,16 @@ export function createObservation(options: AdminOptions, deps: ObservationDeps):
     };
   }
   const databaseNow = (): number => now() + feed.clockOffsetMs();
-  const registry = createMetricsRegistry(() =>
-    readingsOf({ feed, gateway, line, logCounts: recent.counts, now }),
-  );
+  const latency = new LatencyTally(METRICS.gavelcast_commit_to_socket_seconds.buckets);
   const line = new LineWatch({
     publisher: gateway,
     databaseNow,
-    written: registry.observeCommitToSocket,
+    // Where the sockets are elsewhere, it is measured there.
+    ...(pool === null && { written: latency.observe.bind(latency) }),
+  });
+  const registry = createMetricsRegistry({
+    read: () => readingsOf({ feed, gateway, pool, line, logCounts: recent.counts, now }),
+    commitToSocket: () => pool?.sums().commitToSocket ?? latency.read(),
   });
   const view = gateway.view();
   const picture = pictureOf(deps, line);
@@ -119,6 +127,7 @@ function pictureOf(deps: ObservationDeps, line: LineWatch): () => LinePicture {
       },
       book: feed.book.size,
       publishMs: line.publishMs,
+      workers: deps.pool?.workers() ?? [],
       process: { memoryBytes: process.memoryUsage.rss(), loopLagMs },
       hot: hotItems(deps, line, databaseNowMs),
       slow: view.slowest(SHOWN.slow),

@@ -5,6 +5,7 @@ import type { Feed } from '../../cdc/feed.ts';
 import type { FeedCounters } from '../../cdc/feed-counters.ts';
 import type { Gateway, GatewayStats } from '../../server/gateway-options.ts';
 import type { LineWatch } from '../../server/line-watch.ts';
+import type { WorkerPool } from '../../server/workers/worker-pool.ts';
 import type { Readings } from '../metrics.ts';
 import type { Clock, FeedState } from '../ports.ts';
 import { CLOSE_CODES } from '../protocol/close-code.ts';
@@ -29,6 +30,8 @@ const NO_LINES: readonly (readonly [string, number])[] = [
 export interface Observed {
   readonly feed: Feed;
   readonly gateway: Gateway;
+  /** The same gateway, where its sockets are in workers; null: they are here. */
+  readonly pool: WorkerPool | null;
   readonly line: LineWatch;
   readonly logCounts: RecentLog['counts'];
   readonly now: Clock;
@@ -36,7 +39,7 @@ export interface Observed {
 
 /** Everything that is pulled. */
 export function readingsOf(observed: Observed): Readings {
-  const { feed, gateway, line, logCounts } = observed;
+  const { feed, gateway, pool, line, logCounts } = observed;
   const counters = feed.counters();
   const stats = gateway.stats();
   return {
@@ -45,8 +48,9 @@ export function readingsOf(observed: Observed): Readings {
     gavelcast_log_lines_total: new Map([...NO_LINES, ...logCounts]),
     ...sourceReadings(observed, counters, stats.isDraining),
     ...socketReadings(stats),
+    ...workerReadings(pool),
     gavelcast_translate_seconds_total: counters.translateMs / 1000,
-    gavelcast_publish_seconds_total: line.publishMs / 1000,
+    gavelcast_publish_seconds_total: (line.publishMs + (pool?.sums().publishMs ?? 0)) / 1000,
     gavelcast_events_total: line.eventsByType,
     gavelcast_book_auctions: feed.book.size,
     gavelcast_book_comparisons_total: counters.driftChecks,
@@ -79,6 +83,24 @@ function sourceReadings({ feed, now }: Observed, counters: FeedCounters, isDrain
     gavelcast_source_row_changes_total: counters.rowChanges,
     gavelcast_source_transactions_total: counters.transactions,
     gavelcast_source_statement_writes_total: counters.statementWrites,
+  };
+}
+
+/** Without workers there are no samples. */
+function workerReadings(pool: WorkerPool | null) {
+  const connections = new Map<string, number>();
+  const loopLag = new Map<string, number>();
+  for (const { worker, connections: open, loopLagMs } of pool?.workers() ?? []) {
+    const place = String(worker);
+    // Two processes share a place while one replaces the other.
+    connections.set(place, (connections.get(place) ?? 0) + open);
+    loopLag.set(place, Math.max(loopLag.get(place) ?? 0, loopLagMs / 1000));
+  }
+  return {
+    gavelcast_workers: pool === null ? null : pool.serving,
+    gavelcast_worker_connections: connections,
+    gavelcast_worker_loop_lag_seconds: loopLag,
+    gavelcast_worker_restarts_total: pool?.restarts() ?? new Map<string, number>(),
   };
 }
 

@@ -1,0 +1,275 @@
+/**
+ * The worker processes: started, replaced when they end by themselves, replaced one by one when asked to, sent home.
+ */
+import type { Log } from '../../src/ports.ts';
+import { failureOf } from './questions.ts';
+import { WorkerProcess, type Ending } from './worker-process.ts';
+import type { FromWorker } from './worker-message.ts';
+import { VERSION } from '../../src/version.ts';
+
+/** Time a worker has from its start to its port, the history on the way. */
+const SERVING_WITHIN_MS = 60_000;
+const BACKOFF_MIN_MS = 100;
+const BACKOFF_MAX_MS = 30_000;
+/** A worker that served this long before it ended is replaced at once again. */
+const STABLE_MS = 60_000;
+/** A worker that says nothing for so long has stopped turning, and is ended. */
+const SILENT_MS_MAX = 30_000;
+/** Bytes a worker may leave lying before it is ended: it will not catch up. */
+const BACKLOG_BYTES_MAX = 256 * 1024 * 1024;
+/** Beyond the drain, for a worker to end. */
+const END_MARGIN_MS = 5000;
+
+export interface FleetOptions {
+  /** Workers that serve. */
+  readonly size: number;
+  readonly drainMs: number;
+  readonly inheritedFd: number | null;
+}
+
+export interface FleetDeps {
+  readonly log: Log;
+  /** 0 to 1. */
+  readonly random: () => number;
+  /** Gives a new worker its options and the history; resolves when it is live. */
+  readonly prepare: (worker: WorkerProcess) => Promise<void>;
+  /** Everything that is not about coming and going. */
+  readonly received: (worker: WorkerProcess, message: FromServing) => void;
+  /** A worker has ended; called once for each, before it is replaced. */
+  readonly ended: (worker: WorkerProcess) => void;
+}
+
+interface Place {
+  readonly number: number;
+  /** The one that serves here, or is about to. */
+  worker: WorkerProcess | null;
+  /** Starts that did not last, in a row. */
+  failures: number;
+  restarts: number;
+  servingSinceMs: number | null;
+  retry: NodeJS.Timeout | null;
+}
+
+/** What waits for a worker to listen. */
+interface Birth {
+  readonly resolve: () => void;
+  readonly reject: (error: Error) => void;
+  readonly timer: NodeJS.Timeout;
+}
+
+/** What workers say beside how their start goes. */
+export type FromServing = Exclude<FromWorker, { readonly kind: 'hello' | 'listening' | 'failed' }>;
+
+/** Restarts by what caused them. */
+export type RestartCause = 'crash' | 'silent' | 'behind' | 'roll';
+
+export class Fleet {
+  readonly #options: FleetOptions;
+  readonly #deps: FleetDeps;
+  readonly #places: readonly Place[];
+  readonly #processes = new Set<WorkerProcess>();
+  readonly #births = new Map<WorkerProcess, Birth>();
+  readonly restarts = new Map<RestartCause, number>([
+    ['crash', 0],
+    ['silent', 0],
+    ['behind', 0],
+    ['roll', 0],
+  ]);
+  #rolling: Promise<void> | null = null;
+  #mustRollAgain = false;
+  #isStopping = false;
+
+  constructor(options: FleetOptions, deps: FleetDeps) {
+    this.#options = options;
+    this.#deps = deps;
+    this.#places = Array.from({ length: options.size }, (_, at) => ({
+      number: at + 1,
+      worker: null,
+      failures: 0,
+      restarts: 0,
+      servingSinceMs: null,
+      retry: null,
+    }));
+  }
+
+  /** Every process there is, draining ones included. */
+  get processes(): ReadonlySet<WorkerProcess> {
+    return this.#processes;
+  }
+
+  restartsOf(place: number): number {
+    return this.#places[place - 1]?.restarts ?? 0;
+  }
+
+  /** Starts all workers; resolves when all of them listen. @throws AppError PORT_UNAVAILABLE */
+  async start(): Promise<void> {
+    await Promise.all(this.#places.map((place) => this.#fill(place)));
+  }
+
+  /** Replaces all workers, one after the other: the new one listens before the old one sends its clients away. */
+  roll(): Promise<void> {
+    this.#mustRollAgain = this.#rolling !== null;
+    this.#rolling ??= this.#rollAll().finally(() => {
+      this.#rolling = null;
+    });
+    return this.#rolling;
+  }
+
+  /** Sends all clients away, and resolves when every process has ended. */
+  async stop(): Promise<void> {
+    this.#isStopping = true;
+    for (const { retry } of this.#places) if (retry !== null) clearTimeout(retry);
+    await Promise.all([...this.#processes].map((worker) => this.#dismiss(worker)));
+  }
+
+  /** Ends workers that have stopped turning, or cannot keep up; call it about once a second. */
+  look(): void {
+    const nowMs = performance.now();
+    for (const worker of this.#processes) {
+      if (worker.backlogBytes > BACKLOG_BYTES_MAX) worker.kill('behind');
+      else if (nowMs - worker.heardAtMs > SILENT_MS_MAX) worker.kill('silent');
+    }
+  }
+
+  /** Starts a worker for a place; resolves when it listens. */
+  async #fill(place: Place): Promise<WorkerProcess> {
+    const worker = new WorkerProcess({
+      place: place.number,
+      inheritedFd: this.#options.inheritedFd,
+      received: (from, message) => {
+        this.#received(from, message);
+      },
+      ended: (ended, how) => {
+        this.#ended(place, ended, how);
+      },
+    });
+    this.#processes.add(worker);
+    const predecessor = place.worker;
+    place.worker = worker;
+    try {
+      await this.#born(worker);
+    } catch (error) {
+      // Whoever served here goes on.
+      if (place.worker === worker) place.worker = predecessor;
+      worker.kill('not serving');
+      await worker.ended();
+      throw error;
+    }
+    place.servingSinceMs = performance.now();
+    this.#deps.log.info({ worker: place.number, pid: worker.pid }, 'worker serving');
+    return worker;
+  }
+
+  #born(worker: WorkerProcess): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const timer = setTimeout(() => {
+        this.#births.delete(worker);
+        reject(new Error(`worker ${String(worker.place)} does not serve in time`));
+      }, SERVING_WITHIN_MS);
+      this.#births.set(worker, { resolve, reject, timer });
+    });
+  }
+
+  #settle(worker: WorkerProcess, error: Error | null): void {
+    const birth = this.#births.get(worker);
+    if (birth === undefined) return;
+    this.#births.delete(worker);
+    clearTimeout(birth.timer);
+    if (error === null) birth.resolve();
+    else birth.reject(error);
+  }
+
+  #received(worker: WorkerProcess, message: FromWorker): void {
+    if (message.kind === 'hello') {
+      if (message.version === VERSION) void this.#prepare(worker);
+      else this.#settle(worker, new Error(`its code is of version ${message.version}`));
+    } else if (message.kind === 'listening') {
+      worker.state = 'serving';
+      this.#settle(worker, null);
+    } else if (message.kind === 'failed') {
+      this.#settle(worker, failureOf(message));
+    } else {
+      this.#deps.received(worker, message);
+    }
+  }
+
+  async #prepare(worker: WorkerProcess): Promise<void> {
+    await this.#deps.prepare(worker);
+    worker.send({ kind: 'open' });
+  }
+
+  #ended(place: Place, worker: WorkerProcess, { code, signal }: Ending): void {
+    this.#processes.delete(worker);
+    this.#deps.ended(worker);
+    const wasBorn = !this.#births.has(worker);
+    this.#settle(worker, new Error(`worker ${String(place.number)} ended before it served`));
+    // One that was replaced, or never served, is missed by nobody.
+    if (this.#isStopping || place.worker !== worker || !wasBorn) return;
+    place.worker = null;
+    const cause = causeOf(worker);
+    this.#count(place, cause);
+    const fields = { worker: place.number, pid: worker.pid, code, signal, cause };
+    const text = `worker ${String(place.number)} ended (${signal ?? `exit code ${String(code)}`}): its clients reconnect, another takes its place`;
+    this.#deps.log.error({ ...fields, text }, 'worker ended');
+    const livedMs = performance.now() - (place.servingSinceMs ?? performance.now());
+    if (livedMs > STABLE_MS) place.failures = 0;
+    this.#replaceLater(place);
+  }
+
+  #count(place: Place, cause: RestartCause): void {
+    place.restarts += 1;
+    this.restarts.set(cause, (this.restarts.get(cause) ?? 0) + 1);
+  }
+
+  #replaceLater(place: Place): void {
+    const ceilingMs = Math.min(BACKOFF_MAX_MS, BACKOFF_MIN_MS * 2 ** place.failures);
+    place.failures += 1;
+    const delayMs = Math.round((ceilingMs / 2) * (1 + this.#deps.random()));
+    place.retry = setTimeout(() => {
+      place.retry = null;
+      if (this.#isStopping) return;
+      this.#fill(place).catch((error: unknown) => {
+        if (this.#isStopping) return;
+        this.#deps.log.error({ err: error, worker: place.number }, 'worker not started');
+        this.#replaceLater(place);
+      });
+    }, delayMs);
+  }
+
+  async #rollAll(): Promise<void> {
+    for (this.#mustRollAgain = true; this.#mustRollAgain;) {
+      this.#mustRollAgain = false;
+      for (const place of this.#places) {
+        if (this.#isStopping) return;
+        const old = place.worker;
+        // Being replaced already.
+        if (old?.state !== 'serving') continue;
+        try {
+          await this.#fill(place);
+        } catch (error) {
+          this.#deps.log.error({ err: error, worker: place.number }, 'worker not replaced');
+          return;
+        }
+        this.#count(place, 'roll');
+        await this.#dismiss(old);
+      }
+    }
+    this.#deps.log.info({ workers: this.#places.length }, 'workers replaced');
+  }
+
+  /** Lets a worker send its clients away and end. */
+  async #dismiss(worker: WorkerProcess): Promise<void> {
+    worker.state = 'draining';
+    worker.send({ kind: 'drain' });
+    const timer = setTimeout(() => {
+      this.#deps.log.warn({ worker: worker.place, pid: worker.pid }, 'worker cut');
+      worker.kill('not leaving');
+    }, this.#options.drainMs + END_MARGIN_MS);
+    await worker.ended();
+    clearTimeout(timer);
+  }
+}
+
+function causeOf({ endedFor }: WorkerProcess): RestartCause {
+  return endedFor === 'silent' || endedFor === 'behind' ? endedFor : 'crash';
+}
