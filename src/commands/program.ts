@@ -7,6 +7,7 @@ import { VERSION } from '../version.ts';
 import { completionScript, SHELLS, type Shell } from './completion.ts';
 import type { ConfigOptions } from './config.ts';
 import type { DoctorOptions } from './doctor.ts';
+import type { LoadOptions } from './load.ts';
 import { EXIT, type CommandContext, type CommonOptions } from './context.ts';
 import { parseLifetime } from './lifetime.ts';
 import { variablesHelp } from './option-help.ts';
@@ -18,6 +19,16 @@ import type { WatchOptions } from './watch.ts';
 
 /** What the portal gives its own tokens. */
 const LIFETIME_DEFAULT = '7d';
+
+const LOAD_HELP = `
+It reads, as every client does: place the bids with the portal, by hand or with what tests it.
+Ctrl-C ends it early, with the report so far. docs/operations.md says what its numbers mean.
+
+Examples:
+  gavelcast load --clients 500 --items 1,2,3 --duration 2m
+  gavelcast load wss://live.example.com/ws --clients 5000 --ramp 5m --items 1,2 --tokens tokens.txt --yes
+
+Exit code 0: everybody connected, nobody was closed, nothing was missed; 1: not so`;
 
 const EXIT_CODES = `Exit codes:
   0   done, or stopped by a signal in good order
@@ -82,6 +93,7 @@ function buildProgram(context: CommandContext, finish: (code: number) => void): 
   addReplay(program, context, finish);
   addWatch(program, context, finish);
   addToken(program, context, finish);
+  addLoad(program, context, finish);
   addConfig(program, context, finish);
   addDoctor(program, context, finish);
   addCompletion(program, context);
@@ -187,6 +199,45 @@ function addToken(program: Command, context: CommandContext, finish: Finish): vo
     });
 }
 
+function addLoad(program: Command, context: CommandContext, finish: Finish): void {
+  subcommand(program, 'load', 'connect many clients to your own installation, and report')
+    .argument('[url]', 'server to connect to; default: the one that this configuration describes')
+    .addOption(new Option('--clients <n>', 'how many').argParser(parseCount).default(100))
+    .option(
+      '--items <ids>',
+      'items to watch, as in 1,2,3; shared out among the clients',
+      parseItems,
+    )
+    .addOption(
+      new Option('--items-each <n>', 'items that one client watches')
+        .argParser(parseCount)
+        .default(1),
+    )
+    .option('--ramp <lifetime>', 'start them over this time; default: 50 a second', parseExpires)
+    .addOption(
+      new Option('--duration <lifetime>', 'then watch for so long')
+        .argParser(parseExpires)
+        .default(parseExpires('30s'), '30s'),
+    )
+    .option(
+      '--tokens <file>',
+      'tokens to connect with, one a line; default: minted with JWT_SECRET',
+    )
+    .addOption(
+      new Option('--first-user <id>', 'user of the first minted token; the others follow')
+        .argParser(parseUserId)
+        .default(2_000_000_001),
+    )
+    .option('--legacy', "connect as the portal's old clients do, without gavelcast.v2")
+    .option('--json', 'the report as one JSON object')
+    .option('--yes', 'the server is mine: more than 1,000 clients, or 50 new ones a second')
+    .addHelpText('after', LOAD_HELP)
+    .action(async (url: string | undefined, options: LoadOptions) => {
+      const { load } = await import('./load.ts');
+      finish(await load({ ...options, ...(url !== undefined && { url }) }, context));
+    });
+}
+
 function addConfig(program: Command, context: CommandContext, finish: Finish): void {
   subcommand(program, 'config', 'print the effective configuration, secrets masked')
     .option('--check', 'only say whether it is usable: exit 0 or 78')
@@ -253,6 +304,16 @@ function examples(...lines: readonly string[]): string {
 function collect(value: string, previous: readonly string[] | undefined): readonly string[] {
   if (!/^[\w.:-]{1,64}$/.test(value)) throw new InvalidArgumentError('Not an item id.');
   return [...(previous ?? []), value];
+}
+
+function parseItems(value: string): readonly string[] {
+  return value.split(',').flatMap((item) => collect(item.trim(), []));
+}
+
+function parseCount(value: string): number {
+  const count = Number(value);
+  if (/^\d{1,7}$/.test(value) && count > 0) return count;
+  throw new InvalidArgumentError('Not a positive whole number.');
 }
 
 function parseUserId(value: string): number {

@@ -62,14 +62,15 @@ function partsOf(options: WatchOptions): Part[] {
 }
 
 /** Where a server with this configuration is found from the same machine. */
-function ownUrl({ server }: Config): string {
+export function ownUrl({ server }: Config): string {
   const isAny = server.host === '0.0.0.0' || server.host === '::';
   const host = isAny ? '127.0.0.1' : server.host;
   const bracketed = host.includes(':') ? `[${host}]` : host;
   return `ws://${bracketed}:${server.port.toString()}${server.path ?? '/'}`;
 }
 
-function parseUrl(text: string): URL | null {
+/** Null: no WebSocket URL. */
+export function parseUrl(text: string): URL | null {
   const url = URL.canParse(text) ? new URL(text) : null;
   return url !== null && /^wss?:$/.test(url.protocol) ? url : null;
 }
