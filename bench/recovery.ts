@@ -7,8 +7,6 @@
  * live event takes to the client that stays, and what an event costs in memory while the history holds it.
  */
 import { fork, type ChildProcess } from 'node:child_process';
-import { mkdir, writeFile } from 'node:fs/promises';
-import { cpus } from 'node:os';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
@@ -17,12 +15,12 @@ import { parseArgs } from 'node:util';
 import { createGateway } from '../server/gateway.ts';
 import type { GatewayStats } from '../server/gateway-options.ts';
 import type { DomainEvent } from '../src/auction/domain-event.ts';
-import type { Log } from '../src/ports.ts';
 import { mint, OPTIONS } from '../test/server/support/gateway-harness.ts';
 import { MemoryReads } from '../test/server/support/memory-reads.ts';
 import { bidOn, fill, heldBytes } from './recovery-history.ts';
 import type { WitnessPlan } from './recovery-witness.ts';
-import { table } from './statistics.ts';
+import { publishReport } from './report.ts';
+import { SILENT_LOG } from './silent-log.ts';
 
 const { values: options } = parseArgs({
   options: {
@@ -71,7 +69,7 @@ async function main(): Promise<void> {
   for (let itemId = 1; itemId <= HOT; itemId += 1) reads.list(itemId);
   const gateway = createGateway(
     { ...OPTIONS, connectionsMax: CLIENTS + 10, messageBurstMax: 1_000 },
-    { log: silence(), now: Date.now, reads, clockOffsetMs: () => 0 },
+    { log: SILENT_LOG, now: Date.now, reads, clockOffsetMs: () => 0 },
   );
   const publish = (event: DomainEvent): void => {
     gateway.publish({ events: [event], nameOf: () => 'Beate', committedAtMs: Date.now() });
@@ -163,39 +161,30 @@ async function measure(
 
 async function report(phases: readonly Phase[], stats: Stats): Promise<void> {
   const ms = (value: number): string => value.toFixed(1);
-  process.stdout.write(
-    `${table([
-      ['', 'loop p50', 'loop p99', 'loop max', 'live p50', 'live p99', 'live max', 'seconds'],
-      ...phases.map((it) => [
-        it.name,
-        ms(it.loopP50Ms),
-        ms(it.loopP99Ms),
-        ms(it.loopMaxMs),
-        ms(it.liveP50Ms),
-        ms(it.liveP99Ms),
-        ms(it.liveMaxMs),
-        it.seconds.toFixed(1),
-      ]),
-    ])}\n(milliseconds)\n`,
-  );
   const { historyEvents, historyBytes, bytesPerEvent } = stats;
-  process.stdout.write(
-    `history: ${historyEvents.toLocaleString('en')} events of ${(historyBytes / historyEvents).toFixed(0)} bytes each ` +
-      `on the wire hold ${bytesPerEvent.toFixed(0)} bytes of memory each, indexes and all\n`,
-  );
-  const cpu = cpus()[0]?.model ?? 'unknown';
-  const result = {
-    node: process.version,
-    cpu,
-    cores: cpus().length,
-    clients: CLIENTS,
-    missed: MISSED,
-    rate: RATE,
-    phases,
-    stats,
-  };
-  await mkdir('bench/results', { recursive: true });
-  await writeFile(options.json, `${JSON.stringify(result, null, 2)}\n`);
+  const wireBytes = historyBytes / historyEvents;
+  await publishReport('recovery', options.json, {
+    tables: [
+      [
+        ['ms', 'loop p50', 'loop p99', 'loop max', 'live p50', 'live p99', 'live max', 'seconds'],
+        ...phases.map((it) => [
+          it.name,
+          ms(it.loopP50Ms),
+          ms(it.loopP99Ms),
+          ms(it.loopMaxMs),
+          ms(it.liveP50Ms),
+          ms(it.liveP99Ms),
+          ms(it.liveMaxMs),
+          it.seconds.toFixed(1),
+        ]),
+      ],
+    ],
+    notes: [
+      `Each client has missed ${MISSED} events; ${RATE} live ones a second go on meanwhile.`,
+      `An event of ${wireBytes.toFixed(0)} bytes on the wire holds ${bytesPerEvent.toFixed(0)} bytes of memory in the history, indexes and all.`,
+    ],
+    details: { clients: CLIENTS, missed: MISSED, rate: RATE, phases, stats },
+  });
 }
 
 function forkScript(file: string): ChildProcess {
@@ -218,19 +207,6 @@ function ask(child: ChildProcess, what: string | object, kind: string): Promise<
     child.on('message', onMessage);
     child.send(what);
   });
-}
-
-function silence(): Log {
-  const nothing = (): void => undefined;
-  const log: Log = {
-    debug: nothing,
-    info: nothing,
-    warn: nothing,
-    error: nothing,
-    fatal: nothing,
-    child: () => log,
-  };
-  return log;
 }
 
 if (import.meta.main) await main();

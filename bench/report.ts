@@ -63,6 +63,17 @@ export interface Circumstances {
 
 export type Report = Circumstances & Findings;
 
+/** Reads what `publishReport` wrote; null for a file that something else has written. */
+export function readReport(text: string): Report | null {
+  const value: unknown = JSON.parse(text);
+  return isReport(value) ? value : null;
+}
+
+/** Only `publishReport` writes these files: that it was this version of it is all that is asked. */
+function isReport(value: unknown): value is Report {
+  return typeof value === 'object' && value !== null && 'bench' in value && 'tables' in value;
+}
+
 /** Prints the tables and writes the JSON. */
 export async function publishReport(bench: string, file: string, found: Findings): Promise<void> {
   const report: Report = { ...circumstances(bench), ...found };

@@ -8,15 +8,13 @@
  */
 import { fork, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdir, writeFile } from 'node:fs/promises';
-import { cpus } from 'node:os';
-import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 
 import { findInstallation, programOnPath } from '../test/support/database-installation.ts';
 import { FLAVOURS, type Flavour } from '../test/support/database-server.ts';
-import { table } from './statistics.ts';
+import { publishReport, ratio, type TableRows } from './report.ts';
+import { median } from './statistics.ts';
 import { writeBacklog, type Backlog } from './tail-backlog.ts';
 import type { ReadOrder, ReadResult } from './tail-reader.ts';
 
@@ -136,12 +134,7 @@ async function readWithTool(flavour: Flavour, backlog: Backlog): Promise<number 
   return null;
 }
 
-function median(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN;
-}
-
-function report(measured: readonly Measured[]): string {
+function tableOf(measured: readonly Measured[]): TableRows {
   const rows = [['server', 'reader', 'transactions/s', '× zongji', 'CPU s']];
   for (const { flavour, version, perSecond, cpuSeconds } of measured) {
     const zongji = median(perSecond['zongji'] ?? []);
@@ -157,7 +150,7 @@ function report(measured: readonly Measured[]): string {
       ]);
     }
   }
-  return table(rows);
+  return rows;
 }
 
 const wanted = FLAVOURS.filter(
@@ -165,15 +158,37 @@ const wanted = FLAVOURS.filter(
 );
 const measured: Measured[] = [];
 for (const flavour of wanted) measured.push(await measure(flavour));
-process.stdout.write(`${report(measured)}\n`);
-for (const { flavour, residentMiB } of measured) {
-  const curve = residentMiB.at(-1) ?? [];
-  process.stdout.write(`${flavour}: resident MiB while publishing: ${curve.join(' ')}\n`);
-}
-await mkdir(dirname(options.json), { recursive: true });
-const machine = {
-  cpus: cpus().length,
-  model: cpus()[0]?.model ?? 'unknown',
-  node: process.version,
-};
-await writeFile(options.json, `${JSON.stringify({ machine, measured }, null, 2)}\n`);
+/** The share of bare zongji's pace that reading, translating and encoding are to keep. */
+const SHARE_MIN = 0.8;
+await publishReport('tail', options.json, {
+  tables: [tableOf(measured)],
+  aims: measured.map(({ flavour, perSecond }) => {
+    const share = median(perSecond['publish'] ?? []) / median(perSecond['zongji'] ?? []);
+    return {
+      what: `transactions published a second × bare zongji, ${flavour}`,
+      aim: `at least ${SHARE_MIN}`,
+      measured: ratio(share),
+      isMet: share >= SHARE_MIN,
+    };
+  }),
+  charts: [
+    {
+      name: 'tail',
+      title: 'Transactions read a second',
+      unit: 'relative to bare zongji',
+      ours: 'publish',
+      groups: measured.map(({ flavour, perSecond }) => ({
+        label: flavour,
+        bars: Object.entries(perSecond).map(([series, speeds]) => {
+          const value = median(speeds) / median(perSecond['zongji'] ?? []);
+          return { series, value, text: ratio(value) };
+        }),
+      })),
+    },
+  ],
+  notes: measured.map(({ flavour, residentMiB }) => {
+    const most = Math.max(...residentMiB.flat());
+    return `${flavour}: at most ${most} MiB resident while publishing.`;
+  }),
+  details: { measured },
+});
