@@ -173,8 +173,7 @@ export class Connection {
   }
 
   #open(token: string): void {
-    const isStream =
-      this.#socketFailures >= this.#socketFailuresMax && this.#options.eventsUrl !== false;
+    const isStream = this.#isBlocked();
     this.#status = { ...this.#status, transport: isStream ? 'sse' : 'websocket' };
     this.#watchdog.set(OPEN_TIMEOUT_MS, () => {
       this.#lost('timeout');
@@ -207,19 +206,29 @@ export class Connection {
   #lost(reason: Reason, code = 1006): void {
     const after = afterClose(code);
     const { state, transport } = this.#status;
+    let isSwitch = false;
     if (after.newToken) this.#token = null;
     if (after.dropState) this.#owner.dropState();
     if (transport === 'sse') this.#socketFailures = this.#socketFailuresMax - 1;
     else if (this.#openedAtMs < Infinity || code !== 1006) {
       this.#socketFailures = 0;
       this.#socketFailuresMax = SOCKET_FAILURES_PROVEN_MAX;
-    } else if (reason !== 'token_failed' && state === 'connecting') this.#socketFailures += 1;
+    } else if (reason !== 'token_failed' && state === 'connecting') {
+      this.#socketFailures += 1;
+      // Streams have not failed yet: they are not made to wait for the failures of WebSockets.
+      isSwitch = this.#isBlocked();
+    }
     if (this.#environment.now() - this.#openedAtMs >= STABLE_MS) this.#failures = 0;
-    const jitterMs = backoffMs(this.#failures, this.#environment.random());
+    const jitterMs = backoffMs(isSwitch ? 0 : this.#failures, this.#environment.random());
     this.#waitMs = Math.max(after.waitMs, this.#reconnectAfterMs) + jitterMs;
     this.#reconnectAfterMs = 0;
-    this.#failures += 1;
+    if (!isSwitch) this.#failures += 1;
     this.#signal(after.stop ? 'refused' : 'lost', reason, reason === 'server_closed' ? code : null);
+  }
+
+  /** WebSockets do not seem to come through: events are to be streamed. */
+  #isBlocked(): boolean {
+    return this.#socketFailures >= this.#socketFailuresMax && this.#options.eventsUrl !== false;
   }
 
   #received(text: string): void {

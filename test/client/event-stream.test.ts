@@ -130,6 +130,23 @@ describe('where WebSockets do not open', () => {
     expect(streams).toHaveLength(2);
   });
 
+  test('a stream is not made to wait for the failures of the WebSocket before it', async () => {
+    const harness = new ClientHarness();
+    const streams = streamsOf(harness);
+    harness.environment.chance = 0.999;
+    await blocked(harness);
+    for (let fall = 0; fall < 3; fall += 1) {
+      await streams[fall]?.write(hello(harness));
+      await streams[fall]?.end();
+      await harness.environment.pass(harness.environment.nextTimerInMs ?? 0);
+      harness.socket.fall();
+      expect(harness.environment.nextTimerInMs).toBeLessThan(1_000);
+      await harness.environment.pass(1_000);
+      await turn();
+      expect(streams).toHaveLength(fall + 2);
+    }
+  });
+
   test('comments keep it alive; silence ends it', async () => {
     const harness = new ClientHarness();
     const streams = streamsOf(harness);

@@ -9,7 +9,7 @@ import { examplesOf } from './support/documentation.ts';
 
 test('watching, hearing and counting down as documented', async () => {
   await using harness = await GatewayHarness.start();
-  harness.reads.list(1, { price: '10.00', bidCount: 2, endTimeMs: Date.now() + 60_000 });
+  harness.reads.list(1, { price: '10.00', bidCount: 0, endTimeMs: Date.now() + 60_000 });
   const shown: string[] = [];
   const asked: string[] = [];
   const opened: GavelcastClient[] = [];
@@ -31,7 +31,7 @@ test('watching, hearing and counting down as documented', async () => {
   };
   try {
     run(`${watching}\n${hearing}\nthis.client = client; this.stop = stop; this.off = off;`);
-    await until(() => shown.includes('10, 2 bids') && shown.includes('live (opened)'));
+    await until(() => shown.includes('10, 0 bids') && shown.includes('live (opened)'));
     expect(asked).toEqual(['/api/session/token']);
     harness.publish(bidPlaced(1, 5, '12.00'), outbid(1, 1), ended(1, 5, 900));
     await until(() => shown.includes('sold at 15'));

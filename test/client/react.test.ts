@@ -1,4 +1,4 @@
-/** The hooks, rendered by React itself; what they do while mounted is watched in a real browser (browser.test.ts). */
+/** The hooks, rendered by React itself; what they do while mounted is watched in a real browser (browser.e2e.test.ts). */
 import { createElement, type ReactElement } from 'react';
 import { renderToString } from 'react-dom/server';
 import { expect, test } from 'vitest';

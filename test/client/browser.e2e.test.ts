@@ -1,4 +1,4 @@
-/** The script-tag build in headless Chromium: what only a browser can show. */
+/** The React hooks and the documentation's examples in headless Chromium. What else a browser can show: scenarios.e2e.test.ts. */
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { tmpdir } from 'node:os';
@@ -12,15 +12,6 @@ import { examplesOf } from './support/documentation.ts';
 import { RecoveringServer } from './support/recovering-server.ts';
 
 const EXECUTABLE = process.env['CHROMIUM'] ?? '/usr/bin/chromium';
-const PAGE = `<!doctype html><title>lot</title><script src="/gavelcast.global.js"></script><script>
-  window.heard = []; window.states = [];
-  window.client = Gavelcast.connect({
-    url: '/', getToken: async () => 'token', hiddenPauseMs: 300,
-  });
-  client.on('connection', (it) => states.push(it.state + ' ' + it.reason));
-  client.watch(1, (event) => heard.push(event.type === 'bid_update' ? event.bidCount : event.type));
-</script>`;
-
 /** An item under React's strict mode, which mounts, unmounts and mounts again; a button takes it away and back. */
 const REACT_PAGE = `
 import { StrictMode, useState } from 'react';
@@ -96,7 +87,6 @@ function serve(request: IncomingMessage, response: ServerResponse): boolean {
   const scripted = (name: string): string =>
     `<!doctype html><body><script src="/${name}.js"></script>`;
   const pages: Record<string, string> = {
-    '/': PAGE,
     '/example': htmlExample,
     '/react': scripted('react-page'),
     '/react-example': scripted('react-example'),
@@ -124,60 +114,6 @@ async function shows(expression: string, expected: unknown): Promise<void> {
     { withinMs: 20_000, what: () => `${expression}; it is ${JSON.stringify(last)}` },
   );
 }
-
-test('offline and back: nothing missed, nothing twice', { timeout: 60_000 }, async () => {
-  await page.goto(server.url);
-  await shows('heard', ['state']);
-  server.bid(1);
-  await shows('heard', ['state', 1]);
-  await page.context().setOffline(true);
-  await shows('states.at(-1)', 'offline network');
-  await until(() => server.connections === 0);
-  server.bid(1);
-  server.bid(1);
-  await page.context().setOffline(false);
-  await shows('heard', ['state', 1, 2, 3]);
-  await shows('client.connection.transport', 'websocket');
-});
-
-test('a hidden tab lets go and returns', { timeout: 60_000 }, async () => {
-  await page.goto(server.url);
-  await shows('heard', ['state']);
-  // Headless pages are never hidden by themselves: the page is told that it is.
-  const hide = async (state: string): Promise<void> => {
-    await page.evaluate(`Object.defineProperty(document, 'visibilityState',
-      { configurable: true, get: () => '${state}' });
-      document.dispatchEvent(new Event('visibilitychange'))`);
-  };
-  await hide('hidden');
-  await shows('states.at(-1)', 'offline hidden');
-  await until(() => server.connections === 0);
-  server.bid(1);
-  await hide('visible');
-  await shows('heard', ['state', 1]);
-});
-
-test('WebSockets blocked: server-sent events take over', { timeout: 60_000 }, async () => {
-  server.takesSockets = false;
-  await page.goto(server.url);
-  await shows('heard', ['state']);
-  await shows('client.connection.transport', 'sse');
-  server.bid(1);
-  await shows('heard', ['state', 1]);
-  await shows('client.countdown(1) > 0 && client.countdown(1) <= 60', true);
-  await page.evaluate('client.close()');
-  await until(() => server.connections === 0);
-});
-
-test('a ban stops it; a restart does not', { timeout: 60_000 }, async () => {
-  await page.goto(server.url);
-  await shows('heard', ['state']);
-  server.closeAll(1012);
-  server.bid(1);
-  await shows('heard', ['state', 1]);
-  server.closeAll(4502);
-  await shows('[client.connection.state, client.connection.code]', ['stopped', 4502]);
-});
 
 test('the React hooks follow an item while mounted', { timeout: 60_000 }, async () => {
   await page.goto(`${server.url}/react`);
