@@ -38,6 +38,8 @@ interface Outcome {
   readonly told: readonly ToldLine[];
 }
 
+/** Each replay is a process of its own, and some tests run five. */
+const TEST_TIMEOUT_MS = 240_000;
 const GTID_OFF = { gtid_mode: 'OFF', enforce_gtid_consistency: 'OFF' };
 const CASES = FLAVOURS.flatMap((flavour) => [
   { flavour, shape: 'A' as PortalShape, ids: 'GTID', variables: {} },
@@ -47,153 +49,162 @@ const CASES = FLAVOURS.flatMap((flavour) => [
     : []),
 ]);
 
-describe.each(CASES)('$flavour, shape $shape, $ids', ({ flavour, shape, ids, variables }) => {
-  let stage: Stage;
-  let scene: Scene;
-  let cast: Cast & { readonly seller: number };
-  let gavelcast: GavelcastProcess;
-  let stateDirectory: string;
-  let env: Record<string, string>;
+describe.each(CASES)(
+  '$flavour, shape $shape, $ids',
+  { timeout: TEST_TIMEOUT_MS },
+  ({ flavour, shape, ids, variables }) => {
+    let stage: Stage;
+    let scene: Scene;
+    let cast: Cast & { readonly seller: number };
+    let gavelcast: GavelcastProcess;
+    let stateDirectory: string;
+    let env: Record<string, string>;
 
-  beforeAll(async () => {
-    stage = await setStage(flavour, { shape, variables });
-    scene = { ...stage, shape };
-    cast = await fillPortal(stage);
-    // Those who listen must not be thrown out.
-    cast = { ...cast, banned: await stage.portal.addUser({ name: 'Dan' }) };
-    stateDirectory = mkdtempSync(join(tmpdir(), 'gavelcast-replay-'));
-    env = { STATE_DIR: stateDirectory, SERVER_ID: '4242', SOURCE_HEARTBEAT_MS: '500' };
-    gavelcast = await startGavelcast(stage.source, env);
-  });
-  afterAll(async () => {
-    await gavelcast.stop();
-    await stage.stop();
-    rmSync(stateDirectory, { recursive: true, force: true });
-  });
+    beforeAll(async () => {
+      stage = await setStage(flavour, { shape, variables });
+      scene = { ...stage, shape };
+      cast = await fillPortal(stage);
+      // Those who listen must not be thrown out.
+      cast = { ...cast, banned: await stage.portal.addUser({ name: 'Dan' }) };
+      stateDirectory = mkdtempSync(join(tmpdir(), 'gavelcast-replay-'));
+      env = { STATE_DIR: stateDirectory, SERVER_ID: '4242', SOURCE_HEARTBEAT_MS: '500' };
+      gavelcast = await startGavelcast(stage.source, env);
+    });
+    afterAll(async () => {
+      await gavelcast.stop();
+      await stage.stop();
+      rmSync(stateDirectory, { recursive: true, force: true });
+    });
 
-  test('a window is told as it was told live, to whom it was told', async () => {
-    const { ann, bob, seller, items } = cast;
-    await tellStory(scene, cast);
-    const clients = await Promise.all(
-      [ann, bob, seller].map(async (userId, at) => {
-        const client = await AuctionClient.connect(gavelcast.url, { userId, v2: true });
-        const watched = items.slice(at, at + 2);
-        await client.subscribe(...watched);
-        return { userId, watched, client };
-      }),
-    );
-    const since = await nextSecond();
-    const early = clients.map(({ client }) => eventsOf(client).length);
-    await tellStory(scene, { ...cast, ann: bob, bob: ann });
-    await stage.pool.query('FLUSH BINARY LOGS');
-    await tellStory(scene, cast);
-    const end = await nextSecond();
-    const live = await toldUntilNow(
-      stage,
-      clients.map(({ client, watched }) => ({ client, watched })),
-    );
-    await tellStory(scene, cast);
-    const window = [
-      '--since',
-      new Date(since).toISOString(),
-      '--until',
-      await databaseTime(stage, end),
-    ];
-    const { code, told, stderr } = await replay(window);
-    expect({ code, stderr }).toMatchObject({ code: 0 });
-    expect(stderr).toMatch(new RegExp(`${told.length.toString()} events\n$`));
-    for (const [at, { userId, watched }] of clients.entries()) {
-      const his = told.filter(
-        ({ to }) => watched.includes(to.watchersOf ?? 0) || to.userIds.includes(userId),
+    test('a window is told as it was told live, to whom it was told', async () => {
+      const { ann, bob, seller, items } = cast;
+      await tellStory(scene, cast);
+      const clients = await Promise.all(
+        [ann, bob, seller].map(async (userId, at) => {
+          const client = await AuctionClient.connect(gavelcast.url, { userId, v2: true });
+          const watched = items.slice(at, at + 2);
+          await client.subscribe(...watched);
+          return { userId, watched, client };
+        }),
       );
-      expect(his.length).toBeGreaterThan(3);
-      expect(his.map(({ event }) => event)).toEqual(live[at]?.slice(early[at]));
+      const since = await nextSecond();
+      const early = clients.map(({ client }) => eventsOf(client).length);
+      await tellStory(scene, { ...cast, ann: bob, bob: ann });
+      await stage.pool.query('FLUSH BINARY LOGS');
+      await tellStory(scene, cast);
+      const end = await nextSecond();
+      const live = await toldUntilNow(
+        stage,
+        clients.map(({ client, watched }) => ({ client, watched })),
+      );
+      await tellStory(scene, cast);
+      const window = [
+        '--since',
+        new Date(since).toISOString(),
+        '--until',
+        await databaseTime(stage, end),
+      ];
+      const { code, told, stderr } = await replay(window);
+      expect({ code, stderr }).toMatchObject({ code: 0 });
+      expect(stderr).toMatch(new RegExp(`${told.length.toString()} events\n$`));
+      for (const [at, { userId, watched }] of clients.entries()) {
+        const his = told.filter(
+          ({ to }) => watched.includes(to.watchersOf ?? 0) || to.userIds.includes(userId),
+        );
+        expect(his.length).toBeGreaterThan(3);
+        expect(his.map(({ event }) => event)).toEqual(live[at]?.slice(early[at]));
+      }
+      for (const { committedAt, transaction } of told) {
+        expect(Date.parse(committedAt)).toBeGreaterThanOrEqual(since);
+        expect(Date.parse(committedAt)).toBeLessThan(end);
+        expect(transaction).toMatch(TRANSACTION_IDS[ids === 'GTID' ? flavour : 'none']);
+      }
+      const [item = 0] = items;
+      const ofItem = await replay([...window, '--item', String(item)]);
+      expect(ofItem.told).toEqual(told.filter(({ event }) => itemOf(event) === item));
+      const ofAnn = await replay([...window, '--user', String(ann)]);
+      expect(ofAnn.told).toEqual(told.filter(({ to }) => to.userIds.includes(ann)));
+      expect(ofAnn.told.length).toBeGreaterThan(3);
+      for (const { client } of clients) await client.close();
+    });
+
+    test('the server beside it notices nothing, and its checkpoint stays as it is', async () => {
+      const since = new Date(await nextSecond()).toISOString();
+      await tellStory(scene, cast);
+      const beside = await replay(['--since', since]);
+      expect(beside.code, beside.stderr).toBe(0);
+      expect(await gavelcast.isReady()).toBe(true);
+      expect(gavelcast.output()).not.toMatch(/source retry|SERVER_ID_CONFLICT/);
+      await gavelcast.stop();
+      const [file = '', ...others] = readdirSync(stateDirectory);
+      expect(others).toEqual([]);
+      const before = readFileSync(join(stateDirectory, file), 'utf8');
+      await tellStory(scene, cast);
+      const { code, told } = await replay(['--since', since]);
+      expect(code).toBe(0);
+      expect(told.length).toBeGreaterThan(beside.told.length);
+      expect(told.slice(0, beside.told.length)).toEqual(beside.told);
+      expect(readdirSync(stateDirectory)).toEqual([file]);
+      expect(readFileSync(join(stateDirectory, file), 'utf8')).toBe(before);
+      gavelcast = await startGavelcast(stage.source, env);
+    });
+
+    test('what cannot be told is refused with the reason', async () => {
+      const noItem = await replay(['--since', '10s', '--item', '987654']);
+      expect(noItem).toMatchObject({ code: 1, stdout: '' });
+      expect(noItem.stderr).toContain('no such item in the tables: 987654');
+      const backwards = await replay(['--since', '10s', '--until', '2026-01-01']);
+      expect(backwards).toMatchObject({ code: 64, stdout: '' });
+      expect(backwards.stderr).toContain('--until must be later than --since');
+      const tomorrow = new Date(Date.now() + 86_400_000).toISOString();
+      const future = await replay(['--since', tomorrow]);
+      expect(future).toMatchObject({ code: 64, stdout: '' });
+      expect(future.stderr).toContain('--since lies in the future');
+      const noTime = await replay(['--since', 'yesterday']);
+      expect(noTime).toMatchObject({ code: 64, stdout: '' });
+      const tooOld = await replay(['--since', '30d']);
+      expect(tooOld).toMatchObject({ code: 1, stdout: '' });
+      expect(tooOld.stderr).toContain('on: the oldest binlog that the server has begins there');
+      // The binlog begins with the tables themselves, which is the next reason.
+      const created = await replay(['--since', earliestIn(tooOld)]);
+      expect(created).toMatchObject({ code: 1, stdout: '' });
+      expect(created.stderr).toContain('on: a mapped table was altered');
+      const asTold = await replay([
+        '--since',
+        earliestIn(created),
+        '--item',
+        String(cast.items[0]),
+      ]);
+      expect(asTold.code, asTold.stderr).toBe(0);
+      expect(asTold.told.length).toBeGreaterThan(0);
+    });
+
+    test('a session with row image MINIMAL: only from there on', async () => {
+      const [item = 0] = cast.items;
+      const since = new Date(await nextSecond()).toISOString();
+      const session = await stage.server.connect({ database: stage.source.database });
+      await session.query(`SET SESSION binlog_row_image = 'MINIMAL'`);
+      await session.query(`UPDATE items SET end_time = end_time + INTERVAL 1 HOUR WHERE id = ?`, [
+        item,
+      ]);
+      await session.end();
+      await nextSecond();
+      await tellStory(scene, cast);
+      const refused = await replay(['--since', since, '--item', String(item)]);
+      expect(refused).toMatchObject({ code: 1, stdout: '' });
+      expect(refused.stderr).toContain('on: partial image');
+      const told = await replay(['--since', earliestIn(refused), '--item', String(item)]);
+      expect(told.code, told.stderr).toBe(0);
+      expect(told.told.length).toBeGreaterThan(5);
+      const other = await replay(['--since', since, '--item', String(cast.items[1])]);
+      expect(other.code, other.stderr).toBe(0);
+    });
+
+    function replay(args: readonly string[]): Promise<Outcome> {
+      return runReplay(args, stage.source, env);
     }
-    for (const { committedAt, transaction } of told) {
-      expect(Date.parse(committedAt)).toBeGreaterThanOrEqual(since);
-      expect(Date.parse(committedAt)).toBeLessThan(end);
-      expect(transaction).toMatch(TRANSACTION_IDS[ids === 'GTID' ? flavour : 'none']);
-    }
-    const [item = 0] = items;
-    const ofItem = await replay([...window, '--item', String(item)]);
-    expect(ofItem.told).toEqual(told.filter(({ event }) => itemOf(event) === item));
-    const ofAnn = await replay([...window, '--user', String(ann)]);
-    expect(ofAnn.told).toEqual(told.filter(({ to }) => to.userIds.includes(ann)));
-    expect(ofAnn.told.length).toBeGreaterThan(3);
-    for (const { client } of clients) await client.close();
-  });
-
-  test('the server beside it notices nothing, and its checkpoint stays as it is', async () => {
-    const since = new Date(await nextSecond()).toISOString();
-    await tellStory(scene, cast);
-    const beside = await replay(['--since', since]);
-    expect(beside.code, beside.stderr).toBe(0);
-    expect(await gavelcast.isReady()).toBe(true);
-    expect(gavelcast.output()).not.toMatch(/source retry|SERVER_ID_CONFLICT/);
-    await gavelcast.stop();
-    const [file = '', ...others] = readdirSync(stateDirectory);
-    expect(others).toEqual([]);
-    const before = readFileSync(join(stateDirectory, file), 'utf8');
-    await tellStory(scene, cast);
-    const { code, told } = await replay(['--since', since]);
-    expect(code).toBe(0);
-    expect(told.length).toBeGreaterThan(beside.told.length);
-    expect(told.slice(0, beside.told.length)).toEqual(beside.told);
-    expect(readdirSync(stateDirectory)).toEqual([file]);
-    expect(readFileSync(join(stateDirectory, file), 'utf8')).toBe(before);
-    gavelcast = await startGavelcast(stage.source, env);
-  });
-
-  test('what cannot be told is refused with the reason', async () => {
-    const noItem = await replay(['--since', '10s', '--item', '987654']);
-    expect(noItem).toMatchObject({ code: 1, stdout: '' });
-    expect(noItem.stderr).toContain('no such item in the tables: 987654');
-    const backwards = await replay(['--since', '10s', '--until', '2026-01-01']);
-    expect(backwards).toMatchObject({ code: 64, stdout: '' });
-    expect(backwards.stderr).toContain('--until must be later than --since');
-    const tomorrow = new Date(Date.now() + 86_400_000).toISOString();
-    const future = await replay(['--since', tomorrow]);
-    expect(future).toMatchObject({ code: 64, stdout: '' });
-    expect(future.stderr).toContain('--since lies in the future');
-    const noTime = await replay(['--since', 'yesterday']);
-    expect(noTime).toMatchObject({ code: 64, stdout: '' });
-    const tooOld = await replay(['--since', '30d']);
-    expect(tooOld).toMatchObject({ code: 1, stdout: '' });
-    expect(tooOld.stderr).toContain('on: the oldest binlog that the server has begins there');
-    // The binlog begins with the tables themselves, which is the next reason.
-    const created = await replay(['--since', earliestIn(tooOld)]);
-    expect(created).toMatchObject({ code: 1, stdout: '' });
-    expect(created.stderr).toContain('on: a mapped table was altered');
-    const asTold = await replay(['--since', earliestIn(created), '--item', String(cast.items[0])]);
-    expect(asTold.code, asTold.stderr).toBe(0);
-    expect(asTold.told.length).toBeGreaterThan(0);
-  });
-
-  test('a session with row image MINIMAL: only from there on', async () => {
-    const [item = 0] = cast.items;
-    const since = new Date(await nextSecond()).toISOString();
-    const session = await stage.server.connect({ database: stage.source.database });
-    await session.query(`SET SESSION binlog_row_image = 'MINIMAL'`);
-    await session.query(`UPDATE items SET end_time = end_time + INTERVAL 1 HOUR WHERE id = ?`, [
-      item,
-    ]);
-    await session.end();
-    await nextSecond();
-    await tellStory(scene, cast);
-    const refused = await replay(['--since', since, '--item', String(item)]);
-    expect(refused).toMatchObject({ code: 1, stdout: '' });
-    expect(refused.stderr).toContain('on: partial image');
-    const told = await replay(['--since', earliestIn(refused), '--item', String(item)]);
-    expect(told.code, told.stderr).toBe(0);
-    expect(told.told.length).toBeGreaterThan(5);
-    const other = await replay(['--since', since, '--item', String(cast.items[1])]);
-    expect(other.code, other.stderr).toBe(0);
-  });
-
-  function replay(args: readonly string[]): Promise<Outcome> {
-    return runReplay(args, stage.source, env);
-  }
-});
+  },
+);
 
 const TRANSACTION_IDS = {
   mariadb: /^0-1-\d+$/,

@@ -45,15 +45,17 @@ export class ClientPool {
   async #report(courses: Courses | null): Promise<Report> {
     const reports = await Promise.all(
       this.#children.map(async (child) => {
-        const ended = once(child, 'exit').then(() => {
-          throw new Error('a process of clients has ended');
-        });
-        ended.catch(() => undefined);
-        const answer = once(child, 'message');
+        const waiting = new AbortController();
+        const { signal } = waiting;
+        const answer = once(child, 'message', { signal });
+        const end = once(child, 'exit', { signal });
+        for (const either of [answer, end]) either.catch(() => undefined);
         child.send({ kind: 'report', courses } satisfies Command);
+        const [report] = await Promise.race([answer, end.then(() => [null])]);
+        waiting.abort();
+        if (report === null) throw new Error('a process of clients has ended');
         // Our own child's writing.
-        const [report] = (await Promise.race([answer, ended])) as [Report];
-        return report;
+        return report as Report;
       }),
     );
     return reports.reduce(together);

@@ -30,6 +30,7 @@ interface Item {
 
 interface Writer {
   readonly live: readonly Item[];
+  /** Those to be completed, the next one first. */
   readonly ending: Item[];
   /** Expires and is started again. */
   readonly relisted: Item;
@@ -49,6 +50,7 @@ const STATUSES: Readonly<Record<string, string>> = {
 export class PortalLoad {
   readonly #options: LoadOptions;
   readonly #writers: readonly Writer[];
+  readonly #items: readonly Item[];
   #isRunning = false;
   #turn = 0;
   #work: Promise<unknown> = Promise.resolve();
@@ -56,6 +58,7 @@ export class PortalLoad {
   private constructor(options: LoadOptions, writers: readonly Writer[]) {
     this.#options = options;
     this.#writers = writers;
+    this.#items = writers.flatMap(({ live, ending, relisted }) => [...live, ...ending, relisted]);
   }
 
   static async create(options: LoadOptions): Promise<PortalLoad> {
@@ -109,10 +112,6 @@ export class PortalLoad {
         (byName[userId] ??= []).push({ itemId: log.itemId, key });
     }
     return { items: this.#items.map(({ log }) => log.course), byName, tables: await this.#rows() };
-  }
-
-  get #items(): readonly Item[] {
-    return this.#writers.flatMap(({ live, ending, relisted }) => [...live, ...ending, relisted]);
   }
 
   async #rows(): Promise<Row[]> {
