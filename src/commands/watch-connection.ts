@@ -108,7 +108,9 @@ function subscriptions({ items, isLegacy, session }: WatchConnection): string[] 
 }
 
 function remember(json: string, session: Session): void {
-  const { type, eventId, afterMs } = parseMessage(json);
+  const { type, eventId, afterMs, lastEventId } = parseMessage(json);
+  // A first position, before any event has come.
+  if (type === 'hello' && typeof lastEventId === 'string') session.since ??= lastEventId;
   // Ids that begin with ~ are of ephemeral events: no positions.
   if (typeof eventId === 'string' && !eventId.startsWith('~')) session.since = eventId;
   if (type === 'reconnect' && typeof afterMs === 'number') session.afterMs = afterMs;
