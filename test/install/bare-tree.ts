@@ -3,6 +3,7 @@
  */
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import {
+  chmodSync,
   copyFileSync,
   cpSync,
   existsSync,
@@ -32,6 +33,8 @@ export class BareTree implements Disposable {
     if (process.getuid?.() !== 0)
       throw new Error('run this as root: it needs debootstrap and chroot');
     this.root = mkdtempSync(join(tmpdir(), 'gavelcast-install-'));
+    // The root of all, for every account in it.
+    chmodSync(this.root, 0o755);
     const include = '--include=ca-certificates,procps,util-linux';
     const args = ['--variant=minbase', include, SUITE, this.root, MIRROR];
     const made = spawnSync('debootstrap', args, { stdio: ['ignore', 'ignore', 'inherit'] });
