@@ -45,7 +45,8 @@ export function chartSvg(chart: Chart): string {
     parts.push(svg);
     y += height;
   }
-  const height = y + PADDING - GROUP_GAP;
+  const isLastAlone = chart.groups.at(-1)?.bars.length === 1;
+  const height = y - BAR_GAP - (isLastAlone ? 0 : GROUP_GAP) + PADDING;
   const description = `${chart.title}, ${chart.unit}`;
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${height}" width="${WIDTH}" height="${height}" role="img" aria-label="${escaped(description)}" font-family="system-ui, sans-serif">`,

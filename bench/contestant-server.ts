@@ -9,11 +9,14 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 
 import { createContestant, type Contestant, type Kind } from './contestants.ts';
 import type { Message } from './pinned-process.ts';
+import { cpuSecondsOf } from './process-time.ts';
 
 export interface Listen extends Message {
   readonly type: 'listen';
   readonly kind: Kind;
   readonly topics: number;
+  /** Ours: processes that hold the sockets; 0: one does everything. */
+  readonly workers: number;
 }
 
 export interface Listening extends Message {
@@ -65,6 +68,7 @@ export interface Usage extends Message {
   /** Of the process, since its start. */
   readonly cpuSeconds: number;
   readonly connections: number;
+  readonly connectionsByWorker: readonly number[];
 }
 
 type Order = Listen | Run | Received | Weigh;
@@ -84,7 +88,7 @@ class Bench {
   async handle(order: Order): Promise<void> {
     switch (order.type) {
       case 'listen': {
-        this.#contestant = createContestant(order.kind);
+        this.#contestant = createContestant(order.kind, order.workers);
         const port = await this.#contestant.listen(order.topics);
         say({ type: 'listening', port });
         return;
@@ -106,7 +110,7 @@ class Bench {
     const contestant = this.#contestant;
     if (contestant === null) throw new Error('run before listen');
     const window = CHUNKS_UNDER_WAY * chunkEvents * watchers;
-    const cpu = process.cpuUsage();
+    const cpuBefore = this.#cpuSeconds();
     const startedAt = performance.now();
     const until = startedAt + seconds * 1000;
     let events = 0;
@@ -121,15 +125,24 @@ class Bench {
       this.#published += chunkEvents * watchers;
     }
     waitedMs += await this.#settled(0);
-    const { user, system } = process.cpuUsage(cpu);
     return {
       type: 'ran',
       events,
       deliveries: events * watchers,
       seconds: (performance.now() - startedAt) / 1000,
       waitedSeconds: waitedMs / 1000,
-      cpuSeconds: (user + system) / 1e6,
+      cpuSeconds: this.#cpuSeconds() - cpuBefore,
     };
+  }
+
+  /** Of this process and its workers. */
+  #cpuSeconds(): number {
+    const { user, system } = process.cpuUsage();
+    let seconds = (user + system) / 1e6;
+    for (const { pid } of this.#contestant?.workers ?? []) {
+      if (pid !== null) seconds += cpuSecondsOf(pid);
+    }
+    return seconds;
   }
 
   /** Waits until no more than so many deliveries are under way. @returns milliseconds */
@@ -164,6 +177,7 @@ class Bench {
       externalBytes: external,
       cpuSeconds: (user + system) / 1e6,
       connections: this.#contestant?.size ?? 0,
+      connectionsByWorker: (this.#contestant?.workers ?? []).map(({ connections }) => connections),
     };
   }
 }

@@ -9,6 +9,7 @@ import { WebSocketServer } from 'ws';
 
 import { textFrame } from '../server/frame.ts';
 import { createGateway } from '../server/gateway.ts';
+import { WorkerPool } from '../server/workers/worker-pool.ts';
 import type { Gateway } from '../server/gateway-options.ts';
 import { encodeEvent } from '../src/protocol/event-message.ts';
 import { OPTIONS } from '../test/server/support/gateway-harness.ts';
@@ -31,9 +32,12 @@ export interface Contestant {
   publish(topic: number): void;
   /** Connections that are open. */
   readonly size: number;
+  /** Its processes beside this one. */
+  readonly workers?: readonly { readonly pid: number | null; readonly connections: number }[];
 }
 
-export function createContestant(kind: Kind): Contestant {
+/** @param workers ours: processes that hold the sockets; 0: one process does everything */
+export function createContestant(kind: Kind, workers = 0): Contestant {
   switch (kind) {
     case 'net':
       return new BareSockets();
@@ -42,7 +46,7 @@ export function createContestant(kind: Kind): Contestant {
     case 'socket.io':
       return new SocketIo();
     case 'gavelcast':
-      return new Gavelcast();
+      return new Gavelcast(workers);
   }
 }
 
@@ -128,8 +132,11 @@ class SocketIo implements Contestant {
 class Gavelcast implements Contestant {
   readonly #reads = new MemoryReads();
   readonly #bids = new Bids();
-  readonly #gateway: Gateway = createGateway(
-    {
+  readonly #gateway: Gateway;
+  readonly #pool: WorkerPool | null;
+
+  constructor(workers: number) {
+    const options = {
       ...OPTIONS,
       connectionsMax: 1_000_000,
       connectionsPerUserMax: 50,
@@ -139,9 +146,16 @@ class Gavelcast implements Contestant {
         connectionsMax: 1_000_000,
         newPerSecondMax: 1_000_000,
       },
-    },
-    { log: SILENT_LOG, now: Date.now, reads: this.#reads, clockOffsetMs: () => 0 },
-  );
+    };
+    const deps = { log: SILENT_LOG, now: Date.now, reads: this.#reads, clockOffsetMs: () => 0 };
+    const forWorkers = { ...deps, zoneName: () => 'UTC', random: Math.random };
+    this.#pool = workers === 0 ? null : new WorkerPool(options, workers, forWorkers);
+    this.#gateway = this.#pool ?? createGateway(options, deps);
+  }
+
+  get workers(): ReturnType<WorkerPool['workers']> {
+    return this.#pool?.workers() ?? [];
+  }
 
   get size(): number {
     return this.#gateway.stats().connectionsOpen;

@@ -1,6 +1,6 @@
 /**
  * What an event costs as the rest grows: one watcher's event with few connections and topics, and with many of both.
- * `npm run bench:growth [-- --connections N --topics N --seconds S --json FILE]`
+ * `npm run bench:growth [-- --few N --connections N --topics N --seconds S --json FILE]`
  *
  * Every topic has one watcher. The events go round all topics, one in each turn of the loop, so that each finds another
  * connection, as cold as it would be. Idle time is watched too: heartbeats are the one cost that grows by itself.
@@ -15,6 +15,7 @@ import { median } from './statistics.ts';
 
 const { values: options } = parseArgs({
   options: {
+    few: { type: 'string', default: '1000' },
     connections: { type: 'string', default: '50000' },
     topics: { type: 'string', default: '100000' },
     rounds: { type: 'string', default: '3' },
@@ -30,7 +31,7 @@ const ROUNDS = Number(options.rounds);
 const SECONDS = Number(options.seconds);
 /** More than a heartbeat period. */
 const IDLE_SECONDS = Number(options.idle);
-const FEW = Math.min(1_000, CONNECTIONS);
+const FEW = Number(options.few);
 /** Events under way: few to one client even where there is one for each. */
 const CHUNK_EVENTS = 64;
 

@@ -7,9 +7,17 @@ import { once } from 'node:events';
 import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 
-export type Role = 'server' | 'generator';
+/** `servers`: one that has processes of its own, on all cores but the generator's where there are four. */
+export type Role = 'server' | 'servers' | 'generator';
 
-const CORES: Readonly<Record<Role, string>> = { server: '0', generator: '1' };
+/** Processes have cores to spread over only where there are so many. */
+export const HAS_FOUR_CORES: boolean = availableParallelism() >= 4;
+
+const CORES: Readonly<Record<Role, string>> = {
+  server: '0',
+  servers: HAS_FOUR_CORES ? `0,2-${availableParallelism() - 1}` : '0',
+  generator: '1',
+};
 
 /** Sockets and files a process is given where the system allows it. */
 const OPEN_FILES_WANTED = 110_000;

@@ -28,6 +28,8 @@ export interface StandOptions {
   readonly topics?: number;
   /** Ours: clients speak protocol v2. */
   readonly v2?: boolean;
+  /** Ours: processes that hold the sockets. Default: 0, one process does everything. */
+  readonly workers?: number;
 }
 
 export interface Rate extends Ran {
@@ -39,13 +41,15 @@ export interface Rate extends Ran {
 }
 
 export class Stand implements AsyncDisposable {
-  readonly #server = new PinnedProcess('contestant-server.ts', 'server');
+  readonly #server: PinnedProcess;
   readonly #generator = new PinnedProcess('generator.ts', 'generator');
   readonly #options: StandOptions;
   #connected = 0;
 
   private constructor(options: StandOptions) {
     this.#options = options;
+    const role = (options.workers ?? 0) > 0 ? 'servers' : 'server';
+    this.#server = new PinnedProcess('contestant-server.ts', role);
   }
 
   /** Starts both; no client is connected yet. */
@@ -113,9 +117,9 @@ export class Stand implements AsyncDisposable {
   }
 
   async #prepare(): Promise<void> {
-    const { kind, clients, topicsEach = 0, topics = 1, v2 = false } = this.#options;
+    const { kind, clients, topicsEach = 0, topics = 1, v2 = false, workers = 0 } = this.#options;
     this.#generator.relay('received', this.#server);
-    const listen: Listen = { type: 'listen', kind, topics };
+    const listen: Listen = { type: 'listen', kind, topics, workers };
     const { port } = await this.#server.ask<Listening>(listen, 'listening');
     const tokens = Array.from({ length: clients }, (_, at) =>
       kind === 'gavelcast' ? tokenOf(at + 1) : '',

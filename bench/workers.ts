@@ -1,0 +1,156 @@
+/**
+ * Workers: what it costs to hold the sockets in processes of their own, and what is gained where there are cores for them.
+ * `npm run bench:workers [-- --watchers N --rounds N --seconds S --json FILE]`
+ *
+ * Everybody watches one item. In each round the same events are published to one process that does everything, to a primary
+ * with one worker, and to one with two. Processor time is that of all of the server's processes. With fewer than four cores
+ * they share one core: that measures what a delivery costs, and no gain. Ratios are taken within a round, and the medians of
+ * the rounds are given.
+ */
+import { parseArgs } from 'node:util';
+
+import { CAN_PIN, HAS_FOUR_CORES, pinningNotes, stayOffServerCore } from './pinned-process.ts';
+import {
+  percent,
+  publishReport,
+  ratio,
+  thousands,
+  type Aim,
+  type Chart,
+  type TableRows,
+} from './report.ts';
+import { Stand, type Rate } from './stand.ts';
+import { median } from './statistics.ts';
+
+const { values: options } = parseArgs({
+  options: {
+    watchers: { type: 'string', default: '1000' },
+    rounds: { type: 'string', default: '3' },
+    seconds: { type: 'string', default: '3' },
+    json: { type: 'string', default: 'bench/results/workers.json' },
+  },
+});
+const WATCHERS = Number(options.watchers);
+const ROUNDS = Number(options.rounds);
+const SECONDS = Number(options.seconds);
+/** Events under way: half of what one client may leave lying. */
+const CHUNK_EVENTS = 64;
+
+const SETUPS = ['one process', 'one worker', 'two workers'] as const;
+type Setup = (typeof SETUPS)[number];
+const WORKERS: Readonly<Record<Setup, number>> = {
+  'one process': 0,
+  'one worker': 1,
+  'two workers': 2,
+};
+
+interface Measured extends Rate {
+  /** Share of the connections that each worker holds. */
+  readonly shares: readonly number[];
+}
+
+type Round = Readonly<Record<Setup, Measured>>;
+
+async function measure(setup: Setup): Promise<Measured> {
+  const workers = WORKERS[setup];
+  await using stand = await Stand.start({
+    kind: 'gavelcast',
+    clients: WATCHERS,
+    topicsEach: 1,
+    workers,
+  });
+  await stand.connect(WATCHERS);
+  const order = { topics: 1, watchers: WATCHERS, chunkEvents: CHUNK_EVENTS, eventsPerTurn: 1 };
+  await stand.run({ ...order, seconds: SECONDS / 2 });
+  const rate = await stand.run({ ...order, seconds: SECONDS });
+  const { connectionsByWorker } = await stand.weigh(false);
+  process.stderr.write(`${setup}: ${thousands(rate.deliveriesPerCpuSecond)} per CPU second\n`);
+  return { ...rate, shares: connectionsByWorker.map((held) => held / WATCHERS) };
+}
+
+const over = (rounds: readonly Round[], value: (round: Round) => number): number =>
+  median(rounds.map(value));
+
+/** How far the share of any worker was from even, of the even share. */
+function unevenness({ shares }: Measured): number {
+  return Math.max(0, ...shares.map((share) => Math.abs(share * shares.length - 1)));
+}
+
+function tableOf(rounds: readonly Round[]): TableRows {
+  const heading = ['server', 'deliveries/s', 'per CPU second', '× one process', 'CPU', 'uneven by'];
+  const rows = SETUPS.map((setup) => [
+    setup,
+    thousands(over(rounds, (round) => round[setup].deliveriesPerSecond)),
+    thousands(over(rounds, (round) => round[setup].deliveriesPerCpuSecond)),
+    ratio(over(rounds, (round) => perCpuOf(round, setup, 'one process'))),
+    percent(over(rounds, (round) => round[setup].serverCpuShare)),
+    WORKERS[setup] < 2 ? '' : percent(over(rounds, (round) => unevenness(round[setup]))),
+  ]);
+  return [heading, ...rows];
+}
+
+function perCpuOf(round: Round, setup: Setup, to: Setup): number {
+  return round[setup].deliveriesPerCpuSecond / round[to].deliveriesPerCpuSecond;
+}
+
+function aimsOf(rounds: readonly Round[]): Aim[] {
+  const cost = over(rounds, (round) => perCpuOf(round, 'two workers', 'one worker'));
+  const uneven = over(rounds, (round) => unevenness(round['two workers']));
+  const gain = over(
+    rounds,
+    (round) => round['two workers'].deliveriesPerSecond / round['one worker'].deliveriesPerSecond,
+  );
+  const aims: Aim[] = [
+    {
+      what: 'deliveries per CPU second, two workers × one worker',
+      aim: 'at least 0.9',
+      measured: ratio(cost),
+      isMet: cost >= 0.9,
+    },
+    {
+      what: 'connections of each of two workers, from an even share',
+      aim: 'within 20 %',
+      measured: percent(uneven),
+      isMet: uneven <= 0.2,
+    },
+  ];
+  if (!HAS_FOUR_CORES) return aims;
+  const what = 'deliveries a second, two workers × one worker';
+  return [...aims, { what, aim: 'more than 1', measured: ratio(gain), isMet: gain > 1 }];
+}
+
+function chartOf(rounds: readonly Round[]): Chart {
+  return {
+    name: 'workers',
+    title: 'Deliveries for a second of processor time, all processes together',
+    unit: 'relative to one process that does everything',
+    ours: 'two workers',
+    groups: [
+      {
+        label: `${thousands(WATCHERS)} watchers`,
+        bars: SETUPS.map((setup) => {
+          const value = over(rounds, (round) => perCpuOf(round, setup, 'one process'));
+          return { series: setup, value, text: ratio(value) };
+        }),
+      },
+    ],
+  };
+}
+
+stayOffServerCore();
+const rounds: Round[] = [];
+for (let round = 0; round < ROUNDS; round += 1) {
+  rounds.push({
+    'one process': await measure('one process'),
+    'one worker': await measure('one worker'),
+    'two workers': await measure('two workers'),
+  });
+}
+const shared = 'Fewer than four cores: all processes of the server share one, and no gain is told.';
+await publishReport('workers', options.json, {
+  tables: [tableOf(rounds)],
+  aims: aimsOf(rounds),
+  charts: [chartOf(rounds)],
+  notes: [...pinningNotes(), ...(HAS_FOUR_CORES ? [] : [shared])],
+  details: { watchers: WATCHERS, secondsEach: SECONDS, isPinned: CAN_PIN, rounds },
+});
