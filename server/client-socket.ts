@@ -4,10 +4,11 @@
  * `ws` does the handshake, parses what comes in and runs the closing handshake. What goes out is whole frames that we
  * build once for all, written straight to the socket Node's HTTP server handed over. That is sound because compression
  * is never negotiated: then `ws` itself hands each of its own frames (pong, close) to the same socket whole and at
- * once, so frames never interleave. test/server/client-socket.test.ts reads the raw bytes to prove it.
+ * once, so frames never interleave. test/server/gateway-delivery.test.ts reads the raw bytes to prove it.
  */
 import type { Socket } from 'node:net';
 import { WebSocket, type RawData } from 'ws';
+import type { DirectWrites, Waiting } from './direct-writes.ts';
 import { PING_FRAME } from './frame.ts';
 import type { Transport } from './transport.ts';
 
@@ -24,15 +25,24 @@ export interface SocketOwner {
   socketClosed(code: number): void;
 }
 
-export class ClientSocket extends WebSocket implements Transport {
+export class ClientSocket extends WebSocket implements Transport, Waiting {
   #owner: SocketOwner | null = null;
   #wire: Socket | null = null;
+  #direct: DirectWrites | null = null;
+  /** Bytes of a direct write that waits; while there is one, what follows it waits in the stream. */
+  #waitingBytes = 0;
+  #drained: (() => void) | null = null;
 
-  /** Ties the socket to its owner. Call at once, in the callback of the upgrade. */
-  attach(owner: SocketOwner, wire: Socket): void {
+  /**
+   * Ties the socket to its owner. Call at once, in the callback of the upgrade.
+   *
+   * @param direct null: frames go through Node's stream
+   */
+  attach(owner: SocketOwner, wire: Socket, direct: DirectWrites | null): void {
     if (this.extensions !== '') throw new Error('frames are written uncompressed');
     this.#owner = owner;
     this.#wire = wire;
+    if (direct?.serves(wire) === true) this.#direct = direct;
     this.on('message', onMessage);
     this.on('ping', onPing);
     this.on('pong', onPong);
@@ -46,7 +56,7 @@ export class ClientSocket extends WebSocket implements Transport {
 
   /** Bytes handed over and not yet taken by the kernel. */
   get backlogBytes(): number {
-    return this.#wire?.writableLength ?? 0;
+    return this.#waitingBytes + (this.#wire?.writableLength ?? 0);
   }
 
   /** Bytes ever received: whoever sends anything is alive. */
@@ -58,19 +68,38 @@ export class ClientSocket extends WebSocket implements Transport {
     return this.readyState === WebSocket.OPEN;
   }
 
-  /** Writes whole frames in one go; after the close frame nothing more is written. */
-  writeFrames(frames: Buffer): void {
-    if (this.isOpen) this.#wire?.write(frames);
+  /** Writes whole frames in one go. */
+  writeFrames(frames: Buffer): number {
+    const wire = this.#wire;
+    if (wire === null) return 0;
+    if (this.#direct === null || this.#waitingBytes > 0 || wire.writableLength > 0) {
+      wire.write(frames);
+      return this.backlogBytes;
+    }
+    const written = this.#direct.write(wire, frames, this);
+    if (written === 'waits') this.#waitingBytes = frames.length;
+    // A reset, most likely; `close` follows.
+    else if (written === 'failed') wire.destroy();
+    return this.#waitingBytes;
+  }
+
+  writeDone(): void {
+    const drained = this.#drained;
+    this.#waitingBytes = 0;
+    this.#drained = null;
+    drained?.();
   }
 
   /** Calls back once when the kernel has taken everything. */
   onceDrained(callback: () => void): void {
-    this.#wire?.once('drain', callback);
+    // What waits in the stream is written after what waits in libuv.
+    if (this.#wire?.writableNeedDrain === true) this.#wire.once('drain', callback);
+    else this.#drained = callback;
   }
 
   /** Writes an empty ping. */
   writePing(): void {
-    this.writeFrames(PING_FRAME);
+    if (this.isOpen) this.writeFrames(PING_FRAME);
   }
 }
 

@@ -175,9 +175,8 @@ export class Connection implements BatchRecipient, Follower, SocketOwner, Swept 
   /** Writes what the turn owes; the place where a slow client is found. Heartbeats find those that the kernel hides. */
   write(bytes: Buffer, frames: number): boolean {
     if (!this.#socket.isOpen) return true;
-    this.#socket.writeFrames(bytes);
+    const backlogBytes = this.#socket.writeFrames(bytes);
     this.#host.wrote(frames, bytes.length);
-    const { backlogBytes } = this.#socket;
     if (backlogBytes > this.#host.unsentBytesMax && this.#stage !== 'closing') {
       this.#host.fellBehind(this);
     }

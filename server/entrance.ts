@@ -6,6 +6,7 @@ import type { Server } from 'node:http';
 import type { RefusalReason } from './admission.ts';
 import type { ClientSocket } from './client-socket.ts';
 import type { Clients } from './clients.ts';
+import { DirectWrites } from './direct-writes.ts';
 import type { Door } from './door.ts';
 import { EventStreamRoute } from './event-stream-route.ts';
 import type { GatewayDeps, GatewayOptions } from './gateway-options.ts';
@@ -30,6 +31,7 @@ export class Entrance {
   readonly #deps: EntranceDeps;
   readonly #events: EventStreamRoute;
   readonly #http: Server;
+  readonly #direct = DirectWrites.detect();
   #left: Promise<void> | null = null;
 
   constructor(deps: EntranceDeps) {
@@ -111,7 +113,7 @@ export class Entrance {
     const { version, token, since, watchlist } = credentials;
     const wants = since === null && !watchlist ? null : { since, watchlist, itemIds: [] };
     const connection = clients.add({ socket, isV2: version === 2, wants, addressKey }, wire);
-    socket.attach(connection, wire);
+    socket.attach(connection, wire, this.#direct);
     clients.begin(connection, token);
   }
 }

@@ -55,8 +55,9 @@ export class EventStream implements Transport {
     return socket === null ? 0 : socket.bytesWritten - socket.writableLength;
   }
 
-  writeFrames(frames: Buffer): void {
-    if (!this.#isEnded) this.#response.write(this.#unwrap(frames));
+  writeFrames(frames: Buffer): number {
+    this.#response.write(this.#unwrap(frames));
+    return this.backlogBytes;
   }
 
   /** A comment, which clients skip. */

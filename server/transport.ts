@@ -8,8 +8,12 @@ export interface Transport {
   readonly backlogBytes: number;
   /** Grows whenever the client gives a sign of life. */
   readonly receivedBytes: number;
-  /** Writes whole WebSocket text frames, unmasked, in one go; after the close nothing more is written. */
-  writeFrames(frames: Buffer): void;
+  /**
+   * Writes whole WebSocket text frames, unmasked, in one go; call it only while the transport is open.
+   *
+   * @returns the backlog in bytes
+   */
+  writeFrames(frames: Buffer): number;
   /** Asks for a sign of life. */
   writePing(): void;
   /** Calls back once when everything handed over was taken; call it while there is a backlog. */

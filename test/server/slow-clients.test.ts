@@ -1,6 +1,6 @@
 /** Clients that do not read: what they are spared, what they get when they read again, and when they are closed. */
 import { get, type IncomingMessage } from 'node:http';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import type { GatewayOptions } from '../../server/gateway-options.ts';
 import type { DomainEvent } from '../../src/auction/domain-event.ts';
 import { until } from '../support/until.ts';
@@ -8,6 +8,8 @@ import { bidPlaced, ending, endMoved, outbid } from './support/events.ts';
 import { decodeFrames } from './support/frame-decoder.ts';
 import { GatewayHarness, mint, OPTIONS } from './support/gateway-harness.ts';
 import { clientFrame, RawClient } from './support/raw-client.ts';
+
+vi.setConfig({ testTimeout: 60_000 });
 
 const ITEMS = [1, 2, 3];
 /** As much as makes the kernel's buffers fill soon. */
