@@ -64,7 +64,7 @@ export default defineConfig({
           include: ['test/**/*.faults.test.ts'],
           // Times to recover are measured, and every scenario runs two servers' worth of processes.
           maxWorkers: 1,
-          testTimeout: 240_000,
+          testTimeout: process.env['GAVELCAST_FAULTS'] === 'all' ? 900_000 : 240_000,
         },
       },
       {
