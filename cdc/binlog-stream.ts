@@ -85,11 +85,11 @@ export class BinlogStream {
     this.#from = from;
     this.#file = from.binlog.file;
     this.#committedAtMs = options.now();
-    const { mapping, zone } = options;
-    this.#account = from.gtidSet === null ? null : gtidAccount(options.flavour, from.gtidSet);
+    const { mapping, zone, flavour } = options;
+    this.#account = from.gtidSet === null ? null : gtidAccount(flavour, from.gtidSet);
     this.#grouper = new TransactionGrouper(options.held);
     const { statusWords, bannedWords } = mapping;
-    this.#tables = new StreamTables(mapping, { zone, statusWords, bannedWords });
+    this.#tables = new StreamTables(mapping, { flavour, zone, statusWords, bannedWords });
     this.#statements = new StatementReader(mapping);
     this.#connection = new BinlogConnection(options, {
       onPacket: () => {

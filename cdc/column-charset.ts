@@ -11,7 +11,7 @@ export type ReadText = (bytes: Buffer) => string;
 /** The character set of binary columns. */
 export const BINARY = 'binary';
 
-/** Ids of collations, a character set a line. Both servers agree on these; MySQL counts on in UTF-8 alone. */
+/** Ids of collations, a character set a line. MySQL counts on from 255 in UTF-8 alone, MariaDB's own begin at 576. */
 const COLLATIONS: Readonly<Record<string, string>> = {
   armscii8: '32 64',
   ascii: '11 65',
@@ -47,13 +47,13 @@ const COLLATIONS: Readonly<Record<string, string>> = {
   sjis: '13 88',
   swe7: '10 82',
   tis620: '18 89',
-  ucs2: '35 90 128-151 159',
+  ucs2: '35 90 128-151 159 640-671',
   ujis: '12 91',
-  utf16: '54 55 101-124',
+  utf16: '54 55 101-124 672-703',
   utf16le: '56 62',
-  utf32: '60 61 160-183',
-  utf8mb3: '33 76 83 192-215 223',
-  utf8mb4: '45 46 224-247 255-1023',
+  utf32: '60 61 160-183 736-767',
+  utf8mb3: '33 76 83 192-215 223 576-607',
+  utf8mb4: '45 46 224-247 255-575 608-639',
 };
 
 /** MariaDB: this bit makes the same collation without padding; the character set is the same. */

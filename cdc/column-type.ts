@@ -6,6 +6,7 @@
  */
 import type { ByteReader } from './byte-reader.ts';
 import { Undecodable } from './byte-reader.ts';
+import type { Flavour } from './connection-settings.ts';
 
 /** Type codes. ENUM and SET travel as STRING with their own code in the metadata. */
 export const TYPE = {
@@ -223,9 +224,9 @@ export function isNumeric(code: number): boolean {
   return NUMERIC.includes(code);
 }
 
-/** Has a character set, in the TableMap's lists of them; `binary` is one. */
-export function isCharacter(code: number): boolean {
-  return CHARACTER.includes(code);
+/** Has a character set, in the TableMap's lists of them; `binary` is one. MariaDB's geometries have that. */
+export function isCharacter(code: number, flavour: Flavour): boolean {
+  return CHARACTER.includes(code) || (code === TYPE.geometry && flavour === 'mariadb');
 }
 
 const OLD_TIMES: readonly number[] = [TYPE.timestamp, TYPE.time, TYPE.datetime];

@@ -20,6 +20,7 @@ export interface SourcePosition {
  * from `.999999` to `.1000000` (docs/decisions, ground fact 14).
  */
 export function compareBinlogPositions(a: BinlogPosition, b: BinlogPosition): number {
+  if (a.file === b.file) return a.offset - b.offset;
   const bySuffix = fileNumber(a.file) - fileNumber(b.file);
   return bySuffix === 0 ? a.offset - b.offset : bySuffix;
 }

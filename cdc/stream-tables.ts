@@ -66,7 +66,7 @@ export class StreamTables {
     const isMapped =
       database === this.#mapping.database && mappedTable(this.#mapping, table) !== null;
     if (!isMapped) return null;
-    const shape = readTableMap(reader.turnTo(body, 0, body.length));
+    const shape = readTableMap(reader.turnTo(body, 0, body.length), this.#options.flavour);
     return bindTable(this.#mapping, shape, this.#options);
   }
 }

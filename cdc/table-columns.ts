@@ -14,6 +14,7 @@ import { enumLabels } from './column-kind.ts';
 import { isOldTime, TYPE, widthOf } from './column-type.ts';
 import { cellReader, labelTexts } from './column-value.ts';
 import type { Cell, ReadCell, ValueColumn } from './column-value.ts';
+import type { Flavour } from './connection-settings.ts';
 import type { DecodedTable } from './row-decoder.ts';
 import { ROW_FIELDS } from './row-fields.ts';
 import { RowImages } from './row-images.ts';
@@ -23,6 +24,7 @@ import { mappedTable } from './table-mapping.ts';
 import type { ColumnDefinition, TableMapping, TableRole } from './table-mapping.ts';
 
 export interface DecodeOptions {
+  readonly flavour: Flavour;
   /** Zone of the DATETIME columns. */
   readonly zone: Zone;
   readonly statusWords: ReadonlyMap<string, AuctionStatus>;

@@ -6,6 +6,7 @@
 import { ByteReader, Undecodable } from './byte-reader.ts';
 import { isCharacter, isNumeric, readColumnType, TYPE } from './column-type.ts';
 import type { ColumnType } from './column-type.ts';
+import type { Flavour } from './connection-settings.ts';
 
 /** One column as the event describes it; what it leaves unsaid is undefined. */
 export interface StreamColumn {
@@ -50,7 +51,7 @@ export function readTableName(body: ByteReader): { database: string; table: stri
 }
 
 /** Reads the body behind the table id. @throws AppError ROW_UNDECODABLE */
-export function readTableMap(body: ByteReader): TableShape {
+export function readTableMap(body: ByteReader, flavour: Flavour): TableShape {
   const { database, table } = readTableName(body);
   const count = body.lengthEncoded();
   if (count > COLUMNS_MAX) throw new Undecodable(`has a table of ${count.toString()} columns`);
@@ -60,7 +61,7 @@ export function readTableMap(body: ByteReader): TableShape {
   const types = Array.from(codes, (code) => readColumnType(code, metadata));
   if (metadata.left > 0) throw new Undecodable('has more metadata than columns');
   body.skip((count + 7) >> 3);
-  const optional = new OptionalMetadata(types);
+  const optional = new OptionalMetadata(types, flavour);
   const field = new ByteReader();
   while (body.left > 0) {
     const kind = body.u8();
@@ -76,26 +77,29 @@ function turnToNext(reader: ByteReader, from: ByteReader, size: number): ByteRea
 /** The fields at the end of a TableMap. Each speaks of a kind of columns only, in their order. */
 class OptionalMetadata {
   readonly #types: readonly ColumnType[];
+  readonly #flavour: Flavour;
   readonly #isUnsigned = new Map<number, boolean>();
   readonly #collations = new Map<number, number>();
   readonly #labels = new Map<number, readonly Buffer[]>();
   #names: readonly string[] | null = null;
 
-  constructor(types: readonly ColumnType[]) {
+  constructor(types: readonly ColumnType[], flavour: Flavour) {
     this.#types = types;
+    this.#flavour = flavour;
   }
 
   /** @throws AppError ROW_UNDECODABLE */
   read(kind: number, field: ByteReader): void {
+    const hasCharset = (code: number): boolean => isCharacter(code, this.#flavour);
     switch (kind) {
       case SIGNEDNESS:
         this.#readSigns(field);
         break;
       case DEFAULT_CHARSET:
-        this.#readDefaultCollation(this.#ordinals(isCharacter), field);
+        this.#readDefaultCollation(this.#ordinals(hasCharset), field);
         break;
       case COLUMN_CHARSET:
-        this.#readCollations(this.#ordinals(isCharacter), field);
+        this.#readCollations(this.#ordinals(hasCharset), field);
         break;
       case ENUM_AND_SET_DEFAULT_CHARSET:
         this.#readDefaultCollation(this.#ordinals(isEnumOrSet), field);

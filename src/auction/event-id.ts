@@ -13,6 +13,9 @@ const MYSQL_GTID =
   /^([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}):(?:([a-z_][a-z0-9_]{0,31}):)?([1-9]\d*)$/;
 const MARIADB_GTID = /^(?:0|[1-9]\d*)-(?:0|[1-9]\d*)-(?:0|[1-9]\d*)$/;
 const FILE_POSITION = /^(.+):(0|[1-9]\d*)$/s;
+const HYPHEN = 45;
+const DIGIT_ZERO = 48;
+const LETTER_A = 97;
 const BASE64URL = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_';
 
 /** The part of an event id that all events of one transaction share: made once a transaction (or slice of one). */
@@ -76,16 +79,28 @@ function timeText(ms: number): string {
   return ms % 1000 === 0 ? base36(ms / 1000) : `_${base36(ms)}`;
 }
 
-/** 32 hexadecimal digits as 22 base64url characters; no `Buffer`, because this file also runs in browsers. */
+/**
+ * The 32 hexadecimal digits of a uuid as 22 base64url characters, twelve bits at a time; what the last digits lack is zero. No
+ * `Buffer`, because this file also runs in browsers.
+ */
 function uuidText(uuid: string): string {
-  const hex = uuid.replaceAll('-', '');
   let text = '';
-  for (let at = 0; at < hex.length; at += 3) {
-    const digits = hex.slice(at, at + 3).padEnd(3, '0');
-    const bits = Number.parseInt(digits, 16);
-    text += BASE64URL.charAt(bits >> 6) + BASE64URL.charAt(bits & 63);
+  let bits = 0;
+  let digits = 0;
+  for (let at = 0; at < uuid.length; at += 1) {
+    const code = uuid.charCodeAt(at);
+    if (code === HYPHEN) {
+      continue;
+    }
+    bits = (bits << 4) | (code < LETTER_A ? code - DIGIT_ZERO : code - LETTER_A + 10);
+    digits += 1;
+    if (digits === 3) {
+      text += BASE64URL.charAt(bits >> 6) + BASE64URL.charAt(bits & 63);
+      bits = 0;
+      digits = 0;
+    }
   }
-  return text;
+  return text + BASE64URL.charAt(bits >> 2) + BASE64URL.charAt((bits & 3) << 4);
 }
 
 /** Every character outside `A-Z a-z 0-9 - _ .` as `~` code `~`. */
