@@ -10,7 +10,7 @@ import type { BidEntry } from './ledger.ts';
 import { runScenario, type Rig } from './rig.ts';
 import { byHand } from './suite.ts';
 
-const KILLS = byHand ? 50 : 5;
+const KILLS = byHand ? 50 : 4;
 /** After a start, milliseconds: a kill comes at random within. */
 const KILLED_WITHIN_MS = 1_500;
 /** Rounds of a transaction over four tables, long enough to be killed in the middle of: five rows each. */
