@@ -64,7 +64,8 @@ describe.each(FLAVOURS)('on %s', (flavour) => {
 
     await clients.expectAllToldOnce(bids.placed);
     expect(new Set(clients.closeCodes)).toEqual(new Set([1012]));
-    expect(clients.closeCodes.length).toBe(CLIENTS);
+    // A slow database makes the new process ask some to come again; the old one sent each away once.
+    expect(clients.closeCodes.length).toBeGreaterThanOrEqual(CLIENTS);
     expect(clients.askedToWaitMs.length).toBe(CLIENTS);
     expect(knocking.refused).toBe(0);
     expect(knocking.answered).toBeGreaterThan(0);
