@@ -2,7 +2,7 @@
 //
 //   pm2 start ecosystem.config.cjs && pm2 save && pm2 startup
 //
-// One process: PM2's cluster mode would start a tail of the binlog for each instance.
+// One process: PM2's cluster mode would start a tail of the binlog for each instance. For more cores there is WORKERS.
 module.exports = {
   apps: [
     {

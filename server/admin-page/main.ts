@@ -4,6 +4,7 @@ import { byId, element } from './dom.ts';
 import { clock, duration } from './format.ts';
 import { Line } from './line.ts';
 import { Panels } from './panels.ts';
+import { WorkerPanel } from './worker-panel.ts';
 import { pictureOf, type Picture, type Sample } from './picture.ts';
 
 const SAMPLES_MAX = 120;
@@ -19,6 +20,7 @@ const unfollow = byId('unfollow', HTMLButtonElement);
 
 const actions = new Actions();
 const line = new Line(byId('line', HTMLElement));
+const workers = new WorkerPanel();
 const panels = new Panels({ follow, disconnect: () => actions.disconnect });
 
 let stream: EventSource | null = null;
@@ -51,6 +53,7 @@ function show(picture: Picture): void {
   banner.hidden = true;
   line.show(picture, samples);
   panels.show(picture);
+  workers.show(picture);
 }
 
 function showSilence(): void {

@@ -35,6 +35,17 @@ export interface SlowClient {
   readonly items: number;
 }
 
+export interface WorkerStatus {
+  readonly worker: number;
+  readonly pid: number | null;
+  readonly state: string;
+  readonly connections: number;
+  readonly frames: number;
+  readonly loopLagMs: number;
+  readonly memoryBytes: number;
+  readonly restarts: number;
+}
+
 export interface Picture {
   readonly atMs: number;
   readonly databaseNowMs: number;
@@ -73,6 +84,8 @@ export interface Picture {
   };
   readonly book: number;
   readonly publishMs: number;
+  /** Empty where one process does everything. */
+  readonly workers: readonly WorkerStatus[];
   readonly process: { readonly memoryBytes: number; readonly loopLagMs: number };
   readonly hot: readonly {
     readonly itemId: string;

@@ -44,8 +44,8 @@ export class ChannelLog implements Log {
 }
 
 /** Writes a line that came from a worker. */
-export function writeLine(log: Log, { level, fields, event }: LogLine): void {
-  log[level](restored(fields), event);
+export function writeLine(primary: Log, { level, fields, event }: LogLine): void {
+  primary[level](restored(fields), event);
 }
 
 /** A structured clone of an error loses its name and its code. */

@@ -17,9 +17,7 @@ const worker = new Worker(new Socket({ fd: CHANNEL_FD }), {
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGUSR2'] as const) {
   process.on(signal, () => undefined);
 }
+// Rejections that nobody handles come here, too.
 process.on('uncaughtException', (error) => {
-  worker.fail(error, 'uncaught exception');
-});
-process.on('unhandledRejection', (error) => {
-  worker.fail(error, 'unhandled rejection');
+  worker.fail(error);
 });

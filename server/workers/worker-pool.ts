@@ -153,8 +153,7 @@ export class WorkerPool implements Gateway {
   stats(): GatewayStats {
     return {
       ...this.sums().stats,
-      // Known here to the last one, and not doubled where several workers have it.
-      connectionsOpen: this.#places.open,
+      // Known here, and not doubled where several workers have it.
       usersConnected: this.#userDesk.users,
       historyEvents: this.#past.events,
       historyBytes: this.#past.bytes,

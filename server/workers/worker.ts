@@ -44,8 +44,8 @@ export class Worker {
   }
 
   /** Says why this process cannot go on, and ends it. */
-  fail(error: unknown, event: string): void {
-    this.#log.fatal({ err: error }, event);
+  fail(error: unknown): void {
+    this.#log.fatal({ err: error }, 'uncaught exception');
     this.#channel.flushed(() => {
       this.#deps.exit(EXIT_INTERNAL);
     });

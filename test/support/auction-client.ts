@@ -55,12 +55,14 @@ export class AuctionClient {
 
   static async connect(
     url: string,
-    options: { userId: number; token?: string; v2?: boolean },
+    options: { userId: number; token?: string; v2?: boolean; address?: string },
   ): Promise<AuctionClient> {
     const token = options.token ?? mintToken(options.userId);
     const protocols = options.v2 === true ? ['gavelcast.v2'] : [];
+    // As a proxy on this machine would tell it.
+    const headers = options.address === undefined ? {} : { 'X-Forwarded-For': options.address };
     const client = new AuctionClient(
-      new WebSocket(`${url}/?token=${encodeURIComponent(token)}`, protocols),
+      new WebSocket(`${url}/?token=${encodeURIComponent(token)}`, protocols, { headers }),
     );
     await once(client.socket, 'open');
     return client;
