@@ -1,7 +1,10 @@
 /** The SDK on Node's own WebSocket against the real gateway. */
 import { expect, test } from 'vitest';
+import { WebSocket } from 'ws';
+import { browserEnvironment, type Environment } from '../../client/environment.ts';
 import { connect, type ConnectOptions, type GavelcastClient } from '../../client/index.ts';
 import { userIdOf } from '../../src/auction/ids.ts';
+import type { WatchEvent } from '../../client/wire.ts';
 import { bidPlaced, endMoved, ended, outbid, standing } from '../server/support/events.ts';
 import { GatewayHarness, mint } from '../server/support/gateway-harness.ts';
 import { until } from '../support/until.ts';
@@ -135,3 +138,66 @@ test('a token about to expire is renewed in place; the link and its items live o
   await until(() => heard.length === 2);
   expect(harness.gateway.stats().connectionsAccepted).toBe(1);
 });
+
+/** The SDK's environment with sockets that can be told to stop reading, as a network that comes to a halt does. */
+function haltingEnvironment(): Environment & { readonly sockets: WebSocket[] } {
+  const sockets: WebSocket[] = [];
+  return {
+    ...browserEnvironment(),
+    sockets,
+    openSocket(url, protocols, listeners) {
+      const socket = new WebSocket(url, protocols);
+      sockets.push(socket);
+      socket.on('message', (data: Buffer) => {
+        listeners.message(data.toString());
+      });
+      socket.on('close', (code) => {
+        listeners.closed(code);
+      });
+      return {
+        send: (text) => {
+          socket.send(text);
+        },
+        close: () => {
+          socket.removeAllListeners('close').close();
+        },
+      };
+    },
+  };
+}
+
+test('a link that comes to a halt: the newest bid, how many it stands for, then the state', async () => {
+  await using harness = await GatewayHarness.start();
+  harness.reads.list(1, { price: '1.00', bidCount: 0 });
+  const environment = haltingEnvironment();
+  const heard: WatchEvent[] = [];
+  const options = { url: harness.origin, getToken: () => mint({ userId: 1 }) };
+  const client = connect(options, environment);
+  client.watch(1, (event) => heard.push(event));
+  await until(() => heard.length === 1);
+  environment.sockets[0]?.pause();
+  let bidCount = 0;
+  const bid = (): void => {
+    bidCount += 1;
+    harness.publish({ ...bidPlaced(1, 5, `${(bidCount + 1).toString()}.00`), bidCount });
+  };
+  // The kernel takes some megabytes for somebody who does not read.
+  while (harness.gateway.stats().clientsSlow === 0) {
+    for (let more = 0; more < 1_000; more += 1) bid();
+    await new Promise((done) => setImmediate(done));
+  }
+  for (let more = 0; more < 1_000; more += 1) bid();
+  harness.reads.list(1, { price: `${(bidCount + 1).toString()}.00`, bidCount });
+  environment.sockets[0]?.resume();
+  await until(() => heard.length > 1 && heard.at(-1)?.type === 'state', { withinMs: 20_000 });
+  const told = heard.filter((event) => event.type === 'bid_update');
+  const skipped = told.reduce((sum, event) => sum + (event.skipped ?? 0), 0);
+  expect(skipped).toBeGreaterThan(0);
+  expect(told.length + skipped).toBe(bidCount);
+  expect(heard.at(-1)).toMatchObject({
+    reset: true,
+    state: { bidCount, currentPrice: bidCount + 1 },
+  });
+  expect(client.connection.state).toBe('live');
+  client.close();
+}, 30_000);
