@@ -25,8 +25,17 @@ export interface Queryable {
 
 /** One connection of one's own, for transactions and long reads. */
 export interface DatabaseSession extends Queryable {
-  /** Rows as they come, read at the consumer's pace. Leaving the loop early ends the session. */
-  stream(sql: string, parameters?: readonly Parameter[]): AsyncGenerator<Row>;
+  /**
+   * Calls `take` for each row as it comes, however many there are: none is kept. What `take` throws ends the session and
+   * is thrown here. A stream of rows would cost twice as much for each (measured on a book of a million auctions).
+   *
+   * @throws AppError, the vendor's error as its cause
+   */
+  forEachRow(
+    sql: string,
+    parameters: readonly Parameter[],
+    take: (row: Row) => void,
+  ): Promise<void>;
   /** Ends the connection at once, and with it any open transaction. Idempotent. */
   close(): void;
 }
@@ -189,20 +198,46 @@ class Session implements DatabaseSession {
     });
   }
 
-  async *stream(sql: string, parameters: readonly Parameter[] = []): AsyncGenerator<Row> {
-    const query = this.#connection.query({ sql, values: [...parameters] });
-    let isDone = false;
-    try {
-      for await (const row of query.stream({ highWaterMark: 1024 })) yield rowOf(row);
-      isDone = true;
-    } catch (error) {
-      isDone = true;
-      this.#noteFatal(error);
-      throw classifySourceError(error, 'SOURCE_DISCONNECTED');
-    } finally {
-      // A result set left half-read would have to be read to its end before the connection is any use.
-      if (!isDone) this.close();
-    }
+  forEachRow(
+    sql: string,
+    parameters: readonly Parameter[],
+    take: (row: Row) => void,
+  ): Promise<void> {
+    const connection = this.#connection;
+    return new Promise((resolve, reject) => {
+      const query = connection.query({ sql, values: [...parameters] });
+      let isOver = false;
+      const end = (settle: () => void): void => {
+        if (isOver) return;
+        isOver = true;
+        connection.off('error', fail);
+        settle();
+      };
+      const fail = (error: unknown): void => {
+        this.#noteFatal(error);
+        end(() => {
+          reject(classifySourceError(error, 'SOURCE_DISCONNECTED'));
+        });
+      };
+      query.on('result', (row) => {
+        if (isOver) return;
+        try {
+          take(rowOf(row));
+        } catch (error) {
+          end(() => {
+            reject(error instanceof Error ? error : new Error(String(error)));
+          });
+          // A result set left half-read would have to be read to its end before the connection is any use.
+          this.close();
+        }
+      });
+      query.on('error', fail);
+      // A query without a callback is not told by the driver that its connection is lost.
+      connection.on('error', fail);
+      query.on('end', () => {
+        end(resolve);
+      });
+    });
   }
 
   close(): void {

@@ -201,16 +201,16 @@ async function loadBook(
   };
 
   const select = `SELECT ${rows.itemColumns()} FROM ${itemTable} WHERE ${status} IN (?)`;
-  for await (const row of session.stream(select, [words])) {
+  await session.forEachRow(select, [words], (row) => {
     book.set(rows.auction(row));
     progress('auctions');
-  }
+  });
   const counts = `SELECT ${bidItem}, COUNT(*) ${live} GROUP BY ${bidItem}`;
-  for await (const row of session.stream(counts, [words])) {
+  await session.forEachRow(counts, [words], (row) => {
     const auction = book.get(rows.itemId(row[0]));
     if (auction !== undefined) auction.bidCount = Number(row[1]);
     progress('bid counts');
-  }
+  });
   if (!rows.schema.leaderColumn) await loadLeaders({ session, rows, book, live, words, progress });
   log.debug({ auctions: book.size, ms: now() - startedAtMs }, 'book read');
   return book;
@@ -237,13 +237,13 @@ async function loadLeaders(options: {
   const sql =
     `SELECT l.${itemId ?? ''}, l.${bidId ?? ''}, l.${bidderId ?? ''}, l.${amount ?? ''} FROM (${highest}) t` +
     ` JOIN ${rows.tableName(rows.mapping.bids)} l ON l.${itemId ?? ''} = t.item AND l.${amount ?? ''} = t.top`;
-  for await (const row of session.stream(sql, [options.words])) {
+  await session.forEachRow(sql, [options.words], (row) => {
     const auction = book.get(rows.itemId(row[0]));
     progress('leaders');
-    if (auction === undefined) continue;
+    if (auction === undefined) return;
     const { leadingBidId } = auction;
     if (leadingBidId === null || compareBidIds(rows.bidId(row[1]), leadingBidId) < 0) {
       setLeader(rows, auction, row);
     }
-  }
+  });
 }

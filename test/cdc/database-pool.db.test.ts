@@ -51,4 +51,50 @@ describe.each(FLAVOURS)('on %s', (flavour) => {
     await refused;
     proxy.mode('pass');
   });
+
+  describe('rows one by one', () => {
+    const DIGITS = 'SELECT 0 AS d UNION ALL SELECT 1 UNION ALL SELECT 2 UNION ALL SELECT 3';
+    const MANY = `SELECT a.d, b.d, NULL FROM (${DIGITS}) a, (${DIGITS}) b WHERE a.d IN (?) ORDER BY 1, 2`;
+
+    test('each comes once, in order, as text', async () => {
+      const session = await pool.session();
+      const taken: unknown[] = [];
+      await session.forEachRow(MANY, [[1, 3]], (row) => taken.push(row));
+      expect(taken).toEqual(
+        ['1', '3'].flatMap((a) => ['0', '1', '2', '3'].map((b) => [a, b, null])),
+      );
+      expect(await session.query('SELECT 1')).toEqual([['1']]);
+      session.close();
+    });
+
+    test('what the taker throws is thrown, and ends the session', async () => {
+      const session = await pool.session();
+      let taken = 0;
+      const reading = session.forEachRow(MANY, [[0, 1, 2, 3]], () => {
+        taken += 1;
+        throw new Error('enough');
+      });
+      await expect(reading).rejects.toThrow('enough');
+      expect(taken).toBe(1);
+      expect(session.isBroken).toBe(true);
+    });
+
+    test('a session that is closed under way, a connection that is lost, a statement that is none: each is told', async () => {
+      const session = await pool.session();
+      const reading = session.forEachRow(`SELECT SLEEP(60), d FROM (${DIGITS}) s`, [], () => 0);
+      const refused = expect(reading).rejects.toMatchObject({ code: 'SOURCE_DISCONNECTED' });
+      session.close();
+      await refused;
+      const cut = await pool.session();
+      const lost = cut.forEachRow(`SELECT SLEEP(60), d FROM (${DIGITS}) s`, [], () => 0);
+      const told = expect(lost).rejects.toMatchObject({ code: 'SOURCE_DISCONNECTED' });
+      proxy.cut();
+      await told;
+      const another = await pool.session();
+      await expect(another.forEachRow('SELEC 1', [], () => 0)).rejects.toMatchObject({
+        name: 'AppError',
+      });
+      another.close();
+    });
+  });
 });
