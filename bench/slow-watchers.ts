@@ -1,0 +1,98 @@
+/**
+ * The clients of `bench:slow`: two for each item that read, and on demand one for all items that does not.
+ */
+import { connectRawWatcher } from '../test/support/raw-watcher.ts';
+import type { Message } from './pinned-process.ts';
+import { summarise, type Summary } from './statistics.ts';
+
+export interface Watch extends Message {
+  readonly type: 'watch';
+  readonly port: number;
+  readonly token: string;
+  readonly clients: number;
+  readonly items: number;
+}
+
+export interface Watching extends Message {
+  readonly type: 'watching';
+}
+
+/** Asks for a summary once so many events were heard since the last one. */
+export interface Hear extends Message {
+  readonly type: 'hear';
+  readonly due: number;
+}
+
+export interface Heard extends Message {
+  readonly type: 'heard';
+  /** Milliseconds. */
+  readonly latency: Summary;
+}
+
+/** Sockets that are connecting at once. */
+const CONNECTING = 50;
+/** Item ids of one message, which must be short. */
+const IDS = 15;
+/** When an event was published stands here, in microseconds. */
+const PUBLISHED_AT = Buffer.from('"bidCount":');
+
+let watch: Watch | null = null;
+let latenciesMs: number[] = [];
+let due: number | null = null;
+
+process.on('message', (message: Watch | Hear | { readonly type: 'stall' }) => {
+  switch (message.type) {
+    case 'watch':
+      watch = message;
+      void connectAll(message).then(() => process.send?.({ type: 'watching' }));
+      return;
+    case 'stall':
+      if (watch !== null) void stall(watch).then(() => process.send?.({ type: 'watching' }));
+      return;
+    case 'hear':
+      ({ due } = message);
+      tellIfHeard();
+  }
+});
+
+async function connectAll({ port, token, clients, items }: Watch): Promise<void> {
+  for (let at = 0; at < clients;) {
+    const some: Promise<unknown>[] = [];
+    for (; some.length < CONNECTING && at < clients; at += 1) {
+      const messages = [`{"action":"subscribe","itemId":${(at % items) + 1}}`];
+      some.push(connectRawWatcher({ port, token, messages, onText: hear }));
+    }
+    await Promise.all(some);
+  }
+}
+
+/** Connects, asks for everything, and reads nothing; comes back when it is cut. */
+async function stall(of: Watch): Promise<void> {
+  const messages: string[] = [];
+  for (let first = 1; first <= of.items; first += IDS) {
+    const count = Math.min(IDS, of.items - first + 1);
+    const itemIds = Array.from({ length: count }, (_, at) => first + at);
+    messages.push(JSON.stringify({ action: 'subscribe', itemIds }));
+  }
+  const socket = await connectRawWatcher({ ...of, messages, onText: () => undefined });
+  socket.pause();
+  socket.once('error', () => undefined);
+  socket.once('close', () => void stall(of));
+}
+
+function hear(payload: Buffer): void {
+  const at = payload.indexOf(PUBLISHED_AT);
+  if (at === -1 || payload.includes('"subscribed"')) return;
+  const start = at + PUBLISHED_AT.length;
+  const publishedAtMs = Number.parseInt(payload.toString('latin1', start, start + 17), 10) / 1000;
+  latenciesMs.push(performance.timeOrigin + performance.now() - publishedAtMs);
+  tellIfHeard();
+}
+
+function tellIfHeard(): void {
+  if (due === null || latenciesMs.length < due) return;
+  const latency = summarise(Float64Array.from(latenciesMs));
+  latenciesMs = [];
+  due = null;
+  process.send?.({ type: 'heard', latency });
+}
