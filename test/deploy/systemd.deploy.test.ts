@@ -10,6 +10,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 
 import { startGavelcast, gavelcastEnv, PROJECT_ROOT } from '../support/gavelcast-process.ts';
+import { startActivated } from '../support/socket-activation.ts';
 import { setStage, type Stage } from '../support/stage.ts';
 import { until } from '../support/until.ts';
 import { freePort } from '../support/free-port.ts';
@@ -213,3 +214,17 @@ function callsOf(set: string): readonly string[] {
     .filter((name) => name !== '' && !name.startsWith('#'))
     .flatMap((name) => (name.startsWith('@') ? callsOf(name) : [name]));
 }
+
+test('whoever waits in a passed socket is answered also where the source cannot be reached', async () => {
+  const nowhere = { ...stage.source, port: await freePort() };
+  const port = await freePort();
+  const program = startActivated(port, gavelcastEnv(nowhere));
+  onTestFinished(() => program.stop());
+  const ask = async (path: string): Promise<number> =>
+    (await fetch(`http://127.0.0.1:${port}${path}`).catch(() => null))?.status ?? 0;
+  await until(async () => (await ask('/healthz')) === 200, {
+    withinMs: 100_000,
+    what: () => program.output(),
+  });
+  expect(await ask('/readyz')).toBe(503);
+}, 120_000);
