@@ -140,15 +140,19 @@ export class BinlogStream {
     this.#connection.open(this.#from);
   }
 
+  /** The next transaction if one is waiting, without a promise: a backlog has them by the thousand. */
+  take(): TailedTransaction | null {
+    const transaction = this.#isAborted ? null : this.#queue.shift();
+    if (transaction !== null) this.#yieldedAt = transaction.binlog;
+    return transaction;
+  }
+
   /** The next transaction; null once aborted. @throws AppError the failure, when nothing committed is left */
   async next(): Promise<TailedTransaction | null> {
     for (;;) {
       if (this.#isAborted) return null;
-      const transaction = this.#queue.shift();
-      if (transaction !== null) {
-        this.#yieldedAt = transaction.binlog;
-        return transaction;
-      }
+      const transaction = this.take();
+      if (transaction !== null) return transaction;
       if (this.#failure !== null) throw this.#failure;
       await this.#queue.changed();
     }

@@ -105,7 +105,7 @@ export class BinlogTail {
     try {
       stream.open();
       for (;;) {
-        const next = await stream.next();
+        const next = stream.take() ?? (await stream.next());
         if (next === null) return;
         yield next;
       }
