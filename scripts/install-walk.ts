@@ -3,7 +3,7 @@
  * a client through nginx over TLS. Needs root, debootstrap, the network, and the ports 80, 443, 3306 and 8080.
  *
  * What the guide presumes is put there first: a portal with its database and `.env`, nginx, a certificate. systemctl is
- * test/install/systemctl, because no systemd runs in a chroot.
+ * test/install/support/systemctl, because no systemd runs in a chroot.
  */
 import { execFileSync } from 'node:child_process';
 import { connect } from 'node:net';
@@ -11,8 +11,8 @@ import { chmodSync, copyFileSync, mkdirSync, readFileSync, writeFileSync } from 
 import { join } from 'node:path';
 import { createConnection } from 'mysql2/promise';
 
-import { BareTree } from '../test/install/bare-tree.ts';
-import { filledIn, stepsOf } from '../test/install/guide.ts';
+import { BareTree } from '../test/install/support/bare-tree.ts';
+import { filledIn, stepsOf } from '../test/install/support/guide.ts';
 import { PROJECT_ROOT, TEST_JWT_SECRET } from '../test/support/gavelcast-process.ts';
 import { createPortalTables } from '../test/support/portal-schema.ts';
 import { Portal } from '../test/support/portal.ts';
@@ -50,7 +50,7 @@ async function isTaken(port: number): Promise<boolean> {
 
 /** The portal's machine before anybody heard of Gavelcast. */
 function furnish(tree: BareTree): void {
-  copyFileSync(join(PROJECT_ROOT, 'test/install/systemctl'), tree.path('usr/local/sbin/systemctl'));
+  copyFileSync(join(PROJECT_ROOT, 'test/install/support/systemctl'), tree.path('usr/local/sbin/systemctl'));
   chmodSync(tree.path('usr/local/sbin/systemctl'), 0o755);
   writeFileSync(tree.path('etc/hosts'), `127.0.0.1 localhost ${HOST}\n`);
   tree.run(`apt-get update
