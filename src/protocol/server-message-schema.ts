@@ -68,9 +68,7 @@ const skipped = z
   .int()
   .positive()
   .optional()
-  .describe(
-    'How many earlier ones this one stands for, because the client was slow. Not sent by this version.',
-  );
+  .describe('How many earlier ones this one stands for, because the client was slow.');
 
 /** Fields of every event, in the order they are sent. */
 function event<Type extends string, Fields extends z.ZodRawShape>(
