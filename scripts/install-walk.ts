@@ -50,7 +50,10 @@ async function isTaken(port: number): Promise<boolean> {
 
 /** The portal's machine before anybody heard of Gavelcast. */
 function furnish(tree: BareTree): void {
-  copyFileSync(join(PROJECT_ROOT, 'test/install/support/systemctl'), tree.path('usr/local/sbin/systemctl'));
+  copyFileSync(
+    join(PROJECT_ROOT, 'test/install/support/systemctl'),
+    tree.path('usr/local/sbin/systemctl'),
+  );
   chmodSync(tree.path('usr/local/sbin/systemctl'), 0o755);
   writeFileSync(tree.path('etc/hosts'), `127.0.0.1 localhost ${HOST}\n`);
   tree.run(`apt-get update
