@@ -9,7 +9,6 @@ import type {
 import type { Clock, EventBatch } from '../src/ports.ts';
 import { encodeEvent, type WireEvent } from '../src/protocol/event-message.ts';
 import type { EncodingContext } from '../src/protocol/server-message.ts';
-import type { GatewayOptions } from './gateway-options.ts';
 
 /** A change of a user that clients are not told in words; the sockets side acts on it. */
 export type UserChange = UserStandingChanged | WatchlistChanged;
@@ -28,16 +27,15 @@ export interface Publication {
   readonly replay: boolean;
 }
 
-/** Writes events as the options say. */
+type EncoderOptions = Pick<EncodingContext, 'bidderNames' | 'legacyTimesZone'>;
+
+/** Writes events as the options say (gateway-options.ts). */
 export class Encoder {
-  readonly #options: Pick<GatewayOptions, 'bidderNames' | 'legacyTimesZone'>;
+  readonly #options: EncoderOptions;
   readonly #serverTimeMs: Clock;
 
   /** @param serverTimeMs database clock now, epoch ms */
-  constructor(
-    options: Pick<GatewayOptions, 'bidderNames' | 'legacyTimesZone'>,
-    serverTimeMs: Clock,
-  ) {
+  constructor(options: EncoderOptions, serverTimeMs: Clock) {
     this.#options = options;
     this.#serverTimeMs = serverTimeMs;
   }

@@ -208,9 +208,10 @@ export class Fleet {
     place.worker = null;
     const cause = causeOf(worker);
     this.#count(place, cause);
-    const fields = { worker: place.number, pid: worker.pid, code, signal, cause };
-    const text = `worker ${String(place.number)} ended (${signal ?? `exit code ${String(code)}`}): its clients reconnect, another takes its place`;
-    this.#deps.log.error({ ...fields, text }, 'worker ended');
+    const how = signal ?? `exit code ${String(code)}`;
+    const text = `worker ${String(place.number)} ended (${how}): its clients reconnect, another takes its place`;
+    const { pid } = worker;
+    this.#deps.log.error({ worker: place.number, pid, code, signal, cause, text }, 'worker ended');
     const livedMs = performance.now() - (place.servingSinceMs ?? performance.now());
     if (livedMs > STABLE_MS) place.failures = 0;
     this.#replaceLater(place);

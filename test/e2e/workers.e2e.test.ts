@@ -128,7 +128,9 @@ describe('processes', () => {
     await using clients = await SpreadClients.connect(server, [userId]);
     const count = clients.all.length;
     const itemId = await newItemOf(stage);
-    for (const client of clients.all) await client.subscribe(itemId);
+    for (const client of clients.all) {
+      client.send({ action: 'subscribe', itemIds: [itemId], watchers: true });
+    }
     let seen = '';
     await until(
       async () => {
@@ -146,12 +148,19 @@ describe('processes', () => {
     expect(metrics.get('gavelcast_users')).toBe(1);
     expect(metrics.get('gavelcast_workers')).toBe(2);
     expect(metrics.get('gavelcast_commit_to_socket_seconds_count')).toBeGreaterThan(0);
-    const { workers } = await server.picture();
+    for (const client of clients.all) await client.next('watchers', (m) => m['count'] === count);
+    await until(async () => (await server.picture(itemId)).followed?.watchers === count, {
+      ...STEP,
+      what: 'the page to show the watchers on all workers',
+    });
+    const { workers } = await server.picture(itemId);
     expect(workers).toMatchObject(
       [...server.workers()]
         .sort(([a], [b]) => a - b)
         .map(([worker, pid]) => ({ worker, pid, state: 'serving' })),
     );
+    expect(await server.disconnect(userId)).toBe(count);
+    await clients.closed(4001);
   }, 120_000);
 
   test('limits hold for all workers together', async () => {

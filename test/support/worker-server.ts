@@ -12,13 +12,19 @@ import { ReturningWatcher } from './returning-watcher.ts';
 import type { Stage } from './stage.ts';
 import { until } from './until.ts';
 
+interface Picture {
+  readonly workers: unknown;
+  readonly followed: { readonly watchers: number } | null;
+}
+
 const STEP = { withinMs: 60_000 };
 /** Rounds of connecting until every worker has some. */
 const ROUNDS_MAX = 10;
 const WATCHERS = 24;
 const BID_EVERY_MS = 50;
 
-export const WORKERS = 2;
+const WORKERS = 2;
+const ADMIN_TOKEN = 'an-admin-token-of-the-tests';
 
 /** Whether a process exists. */
 export function isAlive(pid: number): boolean {
@@ -44,7 +50,12 @@ export class WorkerServer {
     extra: Record<string, string> = {},
   ): Promise<WorkerServer> {
     const adminPort = String(await freePort());
-    const env = { WORKERS: String(WORKERS), ADMIN_PORT: adminPort, ...extra };
+    const env = {
+      WORKERS: String(WORKERS),
+      ADMIN_PORT: adminPort,
+      ADMIN_TOKEN,
+      ...extra,
+    };
     const gavelcast = await startGavelcast(source, env, { waitUntilReady: false });
     // Three processes have to start.
     await until(() => gavelcast.isReady(), { ...STEP, what: () => gavelcast.output() });
@@ -80,15 +91,26 @@ export class WorkerServer {
     );
   }
 
-  /** What the admin page shows now. */
-  async picture(): Promise<Readonly<Record<string, unknown>>> {
-    const response = await fetch(`${this.#adminUrl}/live`);
+  /** What the admin page shows now, following an item. */
+  async picture(itemId: number): Promise<Picture> {
+    const response = await fetch(`${this.#adminUrl}/live?item=${String(itemId)}`);
     const reader = response.body?.pipeThrough(new TextDecoderStream()).getReader();
     let text = '';
     while (!text.includes('\n\n')) text += (await reader?.read())?.value ?? '\n\n';
     await reader?.cancel();
     // What the program under test says: what is wrong with it, the assertions say.
-    return JSON.parse(text.slice('data: '.length, text.indexOf('\n\n'))) as Record<string, unknown>;
+    return JSON.parse(text.slice('data: '.length, text.indexOf('\n\n'))) as Picture;
+  }
+
+  /** Asks for a user's connections to be closed, as the admin page does. @returns how many there were */
+  async disconnect(userId: number): Promise<number> {
+    const response = await fetch(`${this.#adminUrl}/disconnect`, {
+      method: 'POST',
+      headers: { Authorization: `Bearer ${ADMIN_TOKEN}` },
+      body: JSON.stringify({ userId }),
+    });
+    // An answer of the program under test: what is wrong with it, the assertions say.
+    return ((await response.json()) as { connections: number }).connections;
   }
 
   /** Process ids of the workers that serve, as its log tells them: newest of each place. */
