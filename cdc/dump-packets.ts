@@ -47,7 +47,7 @@ export interface DumpListener {
 }
 
 export interface DumpOptions {
-  /** zongji's or mysql2's connection object. */
+  /** mysql2's connection object, as zongji holds it. */
   readonly connection: unknown;
   /** True for the command that runs the dump; the answers to earlier commands pass untouched. */
   readonly isDump: (command: unknown) => boolean;
