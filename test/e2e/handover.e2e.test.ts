@@ -22,7 +22,7 @@ const ITEMS = 8;
 /** Between two bids: each is told to an eighth of all clients, by two processes for a while. */
 const BID_EVERY_MS = 100;
 const HOUR_MS = 3_600_000;
-const STEP = { withinMs: 60_000 };
+const STEP = { withinMs: 120_000 };
 
 describe.each(FLAVOURS)('on %s', (flavour) => {
   let stage: Stage;
@@ -75,7 +75,7 @@ describe.each(FLAVOURS)('on %s', (flavour) => {
       expect(kept).toEqual([`gavelcast-${stage.source.database}.checkpoint.json`]);
     }
     expect(await green.stop()).toBe(0);
-  }, 180_000);
+  }, 400_000);
 
   test('one after the other on the socket of a service manager: whoever connects in between waits', async () => {
     const port = await freePort();
@@ -107,7 +107,7 @@ describe.each(FLAVOURS)('on %s', (flavour) => {
     } finally {
       await program.stop();
     }
-  }, 120_000);
+  }, 300_000);
 
   test('a second process that halts before it is live leaves the port alone', async () => {
     const port = await freePort();
@@ -127,7 +127,7 @@ describe.each(FLAVOURS)('on %s', (flavour) => {
     expect(green.output()).not.toContain('"listening"');
     expect(await green.stop()).toBe(0);
     expect(await blue.stop()).toBe(0);
-  }, 120_000);
+  }, 300_000);
 
   function checkpointOfAnotherServer(): object {
     return {
