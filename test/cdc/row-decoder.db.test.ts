@@ -155,39 +155,45 @@ describe.each(CASES)('%s with %s metadata', (flavour, metadata) => {
   });
 });
 
-describe.each(FLAVOURS.filter((flavour) => flavour === 'mariadb'))('%s’s old times', (flavour) => {
-  test.each(['NO_LOG', 'FULL'])('of every precision, with %s metadata', async (metadata) => {
-    const server = await startDatabase(flavour, {
-      variables: { binlog_row_metadata: metadata, mysql56_temporal_format: 'OFF' },
-    });
-    try {
-      for (const digits of [0, 1, 2, 3, 4, 5, 6]) {
-        const precision = digits.toString();
-        const lab = await TailLab.create(server, [
-          `CREATE TABLE items (id INT PRIMARY KEY, t TIME(${precision}), ends_at DATETIME(${precision}), status VARCHAR(9), price INT)`,
-          `CREATE TABLE bids (id INT PRIMARY KEY, item_id INT, user_id INT, d DATETIME(${precision}), created_at TIMESTAMP(${precision}) NULL, amount INT)`,
-          `CREATE TABLE users (id INT PRIMARY KEY, name TEXT, status TEXT)`,
-          `CREATE TABLE watchlist (user_id INT, item_id INT, PRIMARY KEY (user_id, item_id))`,
-        ]);
-        await lab.run(`SET time_zone = '+00:00'`);
-        const run = lab.tail(await lab.position());
-        await lab.run(
-          `INSERT INTO items VALUES (1, '-12:34:56.789012', '2026-07-01 12:00:00.987654', 'live', 5)`,
-          `INSERT INTO bids VALUES (1, 2, 3, '2026-07-01 12:00:00.5', '2026-07-01 12:00:00.987654', 6)`,
-        );
-        const ms = Number('987'.slice(0, digits).padEnd(3, '0'));
-        const changes = await run.untilChanges(2);
-        expect(changes).toMatchObject([
-          { after: { endTimeMs: Date.UTC(2026, 6, 1, 12, 0, 0, ms), currentPrice: '5' } },
-          { after: { placedAtMs: Date.UTC(2026, 6, 1, 12, 0, 0, ms), amount: '6' } },
-        ]);
-        await lab.close();
+describe.each(FLAVOURS.filter((flavour) => flavour === 'mariadb'))(
+  '%s’s old times and compressed columns',
+  (flavour) => {
+    test.each(['NO_LOG', 'FULL'])('of every precision, with %s metadata', async (metadata) => {
+      const server = await startDatabase(flavour, {
+        variables: { binlog_row_metadata: metadata, mysql56_temporal_format: 'OFF' },
+      });
+      try {
+        for (const digits of [0, 1, 2, 3, 4, 5, 6]) {
+          const precision = digits.toString();
+          const lab = await TailLab.create(server, [
+            `CREATE TABLE items (id INT PRIMARY KEY, t TIME(${precision}), ends_at DATETIME(${precision}), status VARCHAR(9), price INT)`,
+            `CREATE TABLE bids (id INT PRIMARY KEY, item_id INT, user_id INT, d DATETIME(${precision}), created_at TIMESTAMP(${precision}) NULL, amount INT)`,
+            `CREATE TABLE users (id INT PRIMARY KEY, name VARCHAR(500) COMPRESSED, status TEXT COMPRESSED)`,
+            `CREATE TABLE watchlist (user_id INT, item_id INT, PRIMARY KEY (user_id, item_id))`,
+          ]);
+          await lab.run(`SET time_zone = '+00:00'`);
+          const run = lab.tail(await lab.position());
+          await lab.run(
+            `INSERT INTO items VALUES (1, '-12:34:56.789012', '2026-07-01 12:00:00.987654', 'live', 5)`,
+            `INSERT INTO bids VALUES (1, 2, 3, '2026-07-01 12:00:00.5', '2026-07-01 12:00:00.987654', 6)`,
+            `INSERT INTO users VALUES (1, REPEAT('é', 300), 'Banned'), (2, 'Bo', REPEAT('x', 300))`,
+          );
+          const ms = Number('987'.slice(0, digits).padEnd(3, '0'));
+          const changes = await run.untilChanges(4);
+          expect(changes).toMatchObject([
+            { after: { endTimeMs: Date.UTC(2026, 6, 1, 12, 0, 0, ms), currentPrice: '5' } },
+            { after: { placedAtMs: Date.UTC(2026, 6, 1, 12, 0, 0, ms), amount: '6' } },
+            { after: { name: 'é'.repeat(300), mayConnect: false } },
+            { after: { name: 'Bo', mayConnect: true } },
+          ]);
+          await lab.close();
+        }
+      } finally {
+        await server.stop();
       }
-    } finally {
-      await server.stop();
-    }
-  });
-});
+    });
+  },
+);
 
 /** A field that only some kinds of change have. */
 function field(of: object, name: string): unknown {
