@@ -81,6 +81,7 @@ export class Clients {
       subscriptions,
       watchlists: this.#watchlists,
       standings: new Standings({ log, reads, legacyTimesZone }),
+      isHistoryOpen: () => this.notice.hasBeenLive,
     });
     this.#admission = new Admission({
       options,

@@ -15,17 +15,26 @@ export interface FeedNoticeDeps {
 export class FeedNotice {
   readonly #deps: FeedNoticeDeps;
   #isDegraded: boolean;
+  #hasBeenLive: boolean;
   /** Epoch ms of the newest packet seen while the feed was healthy; null before the first. */
   #packetAtMs: number | null = null;
 
   constructor(deps: FeedNoticeDeps) {
     this.#deps = deps;
-    this.#isDegraded = !this.#isHealthy(deps.reads.feedState());
+    const state = deps.reads.feedState();
+    this.#isDegraded = !this.#isHealthy(state);
+    this.#hasBeenLive = state.state === 'streaming';
+  }
+
+  /** True from when the feed first opened: before that the history is not whole, and no position can be judged. */
+  get hasBeenLive(): boolean {
+    return this.#hasBeenLive;
   }
 
   /** Looks at the feed again; called at each of its changes, and by the clock, because silence announces itself to no one. */
   observe(state: FeedState): void {
     const wasDegraded = this.#isDegraded;
+    if (state.state === 'streaming') this.#hasBeenLive = true;
     this.#isDegraded = !this.#isHealthy(state);
     // Packets that come while the stream still catches up tell of the past.
     if (state.state === 'streaming' && !this.#isDegraded) this.#packetAtMs = state.packetAtMs;

@@ -15,6 +15,8 @@ export interface WelcomeDeps {
   readonly subscriptions: Subscriptions;
   readonly watchlists: Watchlists;
   readonly standings: Standings;
+  /** The history is whole: false while it is filled after a start. */
+  readonly isHistoryOpen: () => boolean;
 }
 
 export class Welcome {
@@ -47,6 +49,11 @@ export class Welcome {
         connection.coverage.userAfter = hub.history.newest;
         const itemIds = await this.#itemIdsOf(connection, wants);
         await subscriptions.subscribe(connection, { itemIds: itemIds ?? [], since: null });
+        return;
+      }
+      if (!this.#deps.isHistoryOpen()) {
+        // Whether the position is known only the whole history can say; the client comes back in a moment.
+        connection.close(1012);
         return;
       }
       const itemIds = this.#itemIdsOf(connection, wants);
