@@ -24,6 +24,8 @@ export class SoakClient {
   fallbacks = 0;
   #lostAtMs: number | null = null;
   #hasFallenBack = false;
+  /** How much had been told by name when the present link went live. */
+  #byNameAtReturn = 0;
 
   constructor(
     url: string,
@@ -53,7 +55,8 @@ export class SoakClient {
     this.#client.on('standing', () => {
       // The first connection has nothing to recover.
       if (this.returns === 0) return;
-      this.#byName.push({ kind: 'standing' });
+      // It covers what was missed until the link was back, though live events may overtake it.
+      this.#byName.splice(this.#byNameAtReturn, 0, { kind: 'standing' });
       this.#fellBack();
     });
   }
@@ -110,6 +113,7 @@ export class SoakClient {
       this.recoveryMs.push(performance.now() - this.#lostAtMs);
       this.#lostAtMs = null;
       this.returns += 1;
+      this.#byNameAtReturn = this.#byName.length;
       this.#hasFallenBack = false;
     }
   }
