@@ -156,6 +156,7 @@ export class GavelcastClient {
     this.#awaited.clear();
     const isStream = this.connection.transport === 'sse';
     for (const [key, watch] of this.#watches) {
+      watch.heldEnd = null;
       // A stream has subscribed in its URL, but for what was added since then.
       if (!isStream) watch.request = 'due';
       if (!this.#canRecover(watch)) watch.joinedAtMove = Infinity;
@@ -235,7 +236,11 @@ export class GavelcastClient {
     // Before a replay, the last event is still to come.
     const isPosition = recovered !== true && this.#moveTo(lastEventId);
     if (watch) watch.request = 'answered';
-    if (isContinuous) return;
+    if (isContinuous) {
+      watch.endAfterBids = state.bidCount;
+      this.#releaseEnd(watch);
+      return;
+    }
     const reset = watch?.isKnown ?? false;
     if (watch) {
       watch.state = state;
@@ -244,6 +249,10 @@ export class GavelcastClient {
       watch.bidCountInState = state.bidCount;
     }
     this.#deliver({ type: 'state', itemId, state, reset });
+    const end = watch?.heldEnd;
+    // The state has it.
+    if (end && this.#seen.add(end.eventId)) this.#emit(end);
+    if (watch) watch.heldEnd = null;
   }
 
   #refused(error: ServerError): void {
@@ -267,9 +276,15 @@ export class GavelcastClient {
   }
 
   #happened(event: AuctionEvent): void {
+    const key = String(event.itemId);
+    const watch = this.#watches.get(key);
+    if (watch && event.type === 'auction_ended' && this.#awaited.has(key)) {
+      // By name it comes ahead of the item's replay.
+      watch.heldEnd = event;
+      return;
+    }
     if (!event.eventId.startsWith('~')) this.#moveTo(event.eventId);
     if (!this.#seen.add(event.eventId)) return;
-    const watch = this.#watches.get(String(event.itemId));
     if (watch?.state) {
       if (event.type === 'bid_retracted') watch.bidCountInState = 0;
       if (event.type === 'bid_update') {
@@ -278,10 +293,18 @@ export class GavelcastClient {
       }
       watch.state = applyEvent(watch.state, event);
       this.#deliver(event);
+      this.#releaseEnd(watch);
     } else {
       // Its state is on the way and has this event in it; those who watch the item wait for that.
       this.#emit(event);
     }
+  }
+
+  #releaseEnd(watch: Watch): void {
+    const { heldEnd, state, endAfterBids } = watch;
+    if (!heldEnd || !state || state.bidCount < endAfterBids) return;
+    watch.heldEnd = null;
+    this.#happened(heldEnd);
   }
 
   /**

@@ -1,6 +1,6 @@
 /** What is known of a watched item on this side. */
 import type { Handlers } from './handlers.ts';
-import type { AuctionState, Id, WatchEvent } from './wire.ts';
+import type { AuctionEnded, AuctionState, Id, WatchEvent } from './wire.ts';
 
 export interface Watch {
   readonly itemId: Id;
@@ -13,6 +13,9 @@ export interface Watch {
   joinedAtMove: number;
   /** Bids up to this count are in the state it joined with, though they may still come; 0 once a bid was retracted. */
   bidCountInState: number;
+  /** Its end, told by name ahead of the bids that led to it, and the number of bids that come first. */
+  heldEnd: AuctionEnded | null;
+  endAfterBids: number;
 }
 
 /** A watch that the server has not been told of. */
@@ -25,5 +28,7 @@ export function newWatch(itemId: Id, handlers: Handlers<WatchEvent>): Watch {
     request: 'due',
     joinedAtMove: Infinity,
     bidCountInState: 0,
+    heldEnd: null,
+    endAfterBids: 0,
   };
 }
