@@ -4,6 +4,7 @@
  * trusted is the client. The PROXY protocol is not spoken.
  */
 import ipaddr from 'ipaddr.js';
+import { LRUCache } from 'lru-cache';
 import { isAddress } from '../src/address-range.ts';
 
 type Address = ipaddr.IPv4 | ipaddr.IPv6;
@@ -12,6 +13,9 @@ type Address = ipaddr.IPv4 | ipaddr.IPv6;
 const HOPS_MAX = 32;
 /** One household or machine has a whole /64 of IPv6 addresses to choose from. */
 const IPV6_PREFIX_BYTES = 8;
+
+/** Peers whose key is kept: parsing takes microseconds, and each is asked for twice a connection. */
+const PEERS_MAX = 4096;
 
 export interface ClientAddresses {
   /**
@@ -32,17 +36,29 @@ export function createClientAddresses(trusted: readonly string[]): ClientAddress
   });
   const isTrusted = (address: Address): boolean =>
     ranges.some(([range, bits]) => range.kind() === address.kind() && address.match(range, bits));
+  /** Remote address → its key: null for a trusted one, and for what is no address. A pure function, so nothing goes stale. */
+  const peers = new LRUCache<string, { readonly key: string | null; readonly isTrusted: boolean }>({
+    max: PEERS_MAX,
+  });
+  const peerOf = (remoteAddress: string) => {
+    const known = peers.get(remoteAddress);
+    if (known !== undefined) return known;
+    const address = parseAddress(remoteAddress);
+    const trustedOne = address !== null && isTrusted(address);
+    const key = address === null || trustedOne ? null : keyOf(address);
+    const peer = { key, isTrusted: trustedOne };
+    peers.set(remoteAddress, peer);
+    return peer;
+  };
   return {
     keyOf: (remoteAddress, forwardedFor) => {
-      let hop = parseAddress(remoteAddress ?? '');
-      if (hop === null) return null;
-      if (!isTrusted(hop)) return keyOf(hop);
+      const peer = peerOf(remoteAddress ?? '');
+      if (!peer.isTrusted) return peer.key;
       const named = (forwardedFor ?? '').split(',').slice(-HOPS_MAX).reverse();
       for (const text of named) {
         const before = parseAddress(text.trim());
         if (before === null) return null;
-        hop = before;
-        if (!isTrusted(hop)) return keyOf(hop);
+        if (!isTrusted(before)) return keyOf(before);
       }
       return null;
     },
