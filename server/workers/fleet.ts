@@ -2,10 +2,11 @@
  * The worker processes: started, replaced when they end by themselves, replaced one by one when asked to, sent home.
  */
 import type { Log } from '../../src/ports.ts';
-import { failureOf } from './questions.ts';
-import { WorkerProcess, type Ending } from './worker-process.ts';
-import type { FromWorker } from './worker-message.ts';
 import { VERSION } from '../../src/version.ts';
+import type { Address } from '../listener.ts';
+import { failureOf } from './questions.ts';
+import type { FromWorker } from './worker-message.ts';
+import { WorkerProcess, type Ending } from './worker-process.ts';
 
 /** Time a worker has from its start to its port, the history on the way. */
 const SERVING_WITHIN_MS = 60_000;
@@ -101,9 +102,11 @@ export class Fleet {
     return this.#places[place - 1]?.restarts ?? 0;
   }
 
-  /** Starts all workers; resolves when all of them listen. @throws AppError PORT_UNAVAILABLE */
-  async start(): Promise<void> {
-    await Promise.all(this.#places.map((place) => this.#fill(place)));
+  /** Starts all workers; resolves when all of them listen, with where. @throws AppError PORT_UNAVAILABLE */
+  async start(): Promise<Address> {
+    const [first] = await Promise.all(this.#places.map((place) => this.#fill(place)));
+    if (first?.address == null) throw new Error('a worker listens and does not say where');
+    return first.address;
   }
 
   /** Replaces all workers, one after the other: the new one listens before the old one sends its clients away. */
@@ -126,6 +129,8 @@ export class Fleet {
   look(): void {
     const nowMs = performance.now();
     for (const worker of this.#processes) {
+      // One that does not serve yet has a time of its own, and takes the whole history at once.
+      if (worker.address === null) continue;
       if (worker.backlogBytes > BACKLOG_BYTES_MAX) worker.kill('behind');
       else if (nowMs - worker.heardAtMs > SILENT_MS_MAX) worker.kill('silent');
     }
@@ -149,10 +154,11 @@ export class Fleet {
     try {
       await this.#born(worker);
     } catch (error) {
-      // Whoever served here goes on.
-      if (place.worker === worker) place.worker = predecessor;
       worker.kill('not serving');
       await worker.ended();
+      // Whoever served here goes on, if he still does.
+      if (place.worker === worker) place.worker = predecessor;
+      if (predecessor?.hasEnded === true) this.#lost(place);
       throw error;
     }
     place.servingSinceMs = performance.now();
@@ -185,6 +191,7 @@ export class Fleet {
       else this.#settle(worker, new Error(`its code is of version ${message.version}`));
     } else if (message.kind === 'listening') {
       worker.state = 'serving';
+      worker.address = message.address;
       this.#settle(worker, null);
     } else if (message.kind === 'failed') {
       this.#settle(worker, failureOf(message));
@@ -201,20 +208,24 @@ export class Fleet {
   #ended(place: Place, worker: WorkerProcess, { code, signal }: Ending): void {
     this.#processes.delete(worker);
     this.#deps.ended(worker);
-    const wasBorn = !this.#births.has(worker);
     this.#settle(worker, new Error(`worker ${String(place.number)} ended before it served`));
     // One that was replaced, or never served, is missed by nobody.
-    if (this.#isStopping || place.worker !== worker || !wasBorn) return;
-    place.worker = null;
+    if (this.#isStopping || place.worker !== worker || worker.address === null) return;
     const cause = causeOf(worker);
     this.#count(place, cause);
     const how = signal ?? `exit code ${String(code)}`;
     const text = `worker ${String(place.number)} ended (${how}): its clients reconnect, another takes its place`;
     const { pid } = worker;
     this.#deps.log.error({ worker: place.number, pid, code, signal, cause, text }, 'worker ended');
+    this.#lost(place);
+  }
+
+  /** Nobody serves at a place any more. */
+  #lost(place: Place): void {
+    place.worker = null;
     const livedMs = performance.now() - (place.servingSinceMs ?? performance.now());
     if (livedMs > STABLE_MS) place.failures = 0;
-    this.#replaceLater(place);
+    if (!this.#isStopping) this.#replaceLater(place);
   }
 
   #count(place: Place, cause: RestartCause): void {

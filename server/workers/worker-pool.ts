@@ -111,14 +111,12 @@ export class WorkerPool implements Gateway {
   }
 
   async listen(): Promise<Address> {
-    const { inheritedFd } = this.#options;
-    const address = await probe(this.#options);
-    this.#options = { ...this.#options, port: address.port };
+    const { port } = await probe(this.#options);
+    this.#options = { ...this.#options, port };
     this.#tick = setInterval(() => {
       this.#everySecond();
     }, TICK_MS);
-    await this.#fleet.start();
-    return inheritedFd === null ? address : this.#options;
+    return this.#fleet.start();
   }
 
   publish(batch: EventBatch): void {

@@ -4,6 +4,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { Duplex } from 'node:stream';
 import { fileURLToPath } from 'node:url';
+import type { Address } from '../listener.ts';
 import { Channel } from './channel.ts';
 import { CHANNEL_FD, type FromWorker, type ToWorker, type WorkerReport } from './worker-message.ts';
 
@@ -11,6 +12,9 @@ import { CHANNEL_FD, type FromWorker, type ToWorker, type WorkerReport } from '.
 const ENTRY = fileURLToPath(
   new URL(import.meta.url.endsWith('.ts') ? 'main.ts' : 'main.js', import.meta.url),
 );
+
+/** Flags of Node go on, but for those of its debugger: its port is taken. */
+const FLAGS = process.execArgv.filter((flag) => !flag.startsWith('--inspect'));
 
 /** What a worker inherits of the environment: nothing that could hold a password. */
 const ENVIRONMENT = /^(PATH|HOME|TZ|LANG|LC_\w+|NODE_\w+|SSL_CERT_\w+|(https?|no)_proxy)$/i;
@@ -44,6 +48,8 @@ export class WorkerProcess {
   /** What it said of itself last, and when (milliseconds on a clock that never jumps). */
   report: WorkerReport | null = null;
   heardAtMs = performance.now();
+  /** Where it listens. */
+  address: Address | null = null;
   /** Why it is being ended, where that is our doing. */
   endedFor: string | null = null;
   readonly #child: ChildProcess;
@@ -52,7 +58,7 @@ export class WorkerProcess {
 
   constructor({ place, inheritedFd, received, ended }: WorkerProcessSetup) {
     this.place = place;
-    this.#child = spawn(process.execPath, [...process.execArgv, ENTRY], {
+    this.#child = spawn(process.execPath, [...FLAGS, ENTRY], {
       // Beside the channel, only what a crash of Node itself would say.
       stdio: ['ignore', 'inherit', 'inherit', 'pipe', inheritedFd ?? 'ignore'],
       env: Object.fromEntries(

@@ -70,8 +70,7 @@ export class WorkerTotals {
 
   /** Keeps the last word of a worker that has ended. */
   workerEnded({ stats, commitToSocket, publishMs }: WorkerReport): void {
-    const closed: GatewayStats = { ...stats };
-    this.#ended = added(this.#ended, closed, (key) => NUMBERS[key] === 'total');
+    this.#ended = added(this.#ended, stats, (key) => NUMBERS[key] === 'total');
     this.#endedLatency.add(commitToSocket);
     this.#endedPublishMs += publishMs;
   }

@@ -4,8 +4,11 @@
  */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
-import type { AuctionClient } from '../support/auction-client.ts';
+import { AuctionClient } from '../support/auction-client.ts';
 import { FLAVOURS } from '../support/database-server.ts';
+import { freePort } from '../support/free-port.ts';
+import { gavelcastEnv } from '../support/gavelcast-process.ts';
+import { startActivated } from '../support/socket-activation.ts';
 import { setStage, type Stage } from '../support/stage.ts';
 import { until } from '../support/until.ts';
 import { isAlive, SpreadClients, WatchedBids, WorkerServer } from '../support/worker-server.ts';
@@ -214,6 +217,27 @@ describe('processes', () => {
     } finally {
       await limited.stop();
     }
+  }, 120_000);
+
+  test('workers listen on the socket of a service manager, too', async () => {
+    const port = await freePort();
+    // What is set here is not used: the socket is there already.
+    const env = gavelcastEnv(stage.source, { WORKERS: '2', WS_PORT: '1' });
+    const program = startActivated(port, env);
+    try {
+      const url = `ws://127.0.0.1:${port.toString()}`;
+      await until(() => program.output().includes('"msg":"listening"'), {
+        ...STEP,
+        what: () => program.output(),
+      });
+      const client = await AuctionClient.connect(url, { userId: 62, v2: true });
+      await client.next('hello');
+      expect(program.output()).toContain(`"url":"${url}"`);
+      expect(program.output().split('"msg":"worker serving"').length).toBe(3);
+    } finally {
+      await program.stop();
+    }
+    expect(program.output()).toContain('launcher: ended with 0');
   }, 120_000);
 
   test('kill -9 of the primary takes its workers down', async () => {
