@@ -261,7 +261,8 @@ export class Rig {
     await this.load.stop();
     await this.load.settle();
     const isComplete = (): boolean => this.verdicts().every((verdict) => verdict.lost === 0);
-    await until(isComplete, { withinMs: 10_000, everyMs: 200 }).catch(() => undefined);
+    const withinMs = this.#catchUpMs;
+    await until(isComplete, { withinMs, everyMs: 200 }).catch(() => undefined);
     return this.worst();
   }
 
