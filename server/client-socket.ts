@@ -7,7 +7,7 @@
  * once, so frames never interleave. test/server/gateway-delivery.test.ts reads the raw bytes to prove it.
  */
 import type { Socket } from 'node:net';
-import { WebSocket, type RawData } from 'ws';
+import { WebSocket } from 'ws';
 import type { DirectWrites, Waiting } from './direct-writes.ts';
 import { PING_FRAME } from './frame.ts';
 import type { Transport } from './transport.ts';
@@ -43,15 +43,31 @@ export class ClientSocket extends WebSocket implements Transport, Waiting {
     this.#owner = owner;
     this.#wire = wire;
     if (direct?.serves(wire) === true) this.#direct = direct;
-    this.on('message', onMessage);
-    this.on('ping', onPing);
-    this.on('pong', onPong);
-    this.on('error', onError);
-    this.on('close', onClose);
   }
 
-  get owner(): SocketOwner | null {
-    return this.#owner;
+  /** What `ws` has to tell goes straight to the owner: listeners would cost each client a table of them. */
+  override emit(event: string | symbol, ...told: readonly unknown[]): boolean {
+    const owner = this.#owner;
+    if (owner === null) return false;
+    const [first, second] = told;
+    switch (event) {
+      case 'message':
+        if (second === true) owner.binaryReceived();
+        else if (Buffer.isBuffer(first)) owner.textReceived(first.toString('utf8'));
+        break;
+      case 'ping':
+        if (owner.controlReceived() && Buffer.isBuffer(first)) this.#answer(first);
+        break;
+      case 'pong':
+        owner.controlReceived();
+        break;
+      case 'close':
+        owner.socketClosed(Number(first));
+        break;
+      default:
+      // Nothing to add to an error, a broken frame or a reset: `ws` closes with the right code, and `close` follows.
+    }
+    return true;
   }
 
   /** Bytes handed over and not yet taken by the kernel. */
@@ -101,30 +117,8 @@ export class ClientSocket extends WebSocket implements Transport, Waiting {
   writePing(): void {
     if (this.isOpen) this.writeFrames(PING_FRAME);
   }
-}
 
-// Shared by all clients, so that none costs a closure.
-
-function onMessage(this: WebSocket, data: RawData, isBinary: boolean): void {
-  if (!(this instanceof ClientSocket)) return;
-  if (isBinary) this.owner?.binaryReceived();
-  else if (Buffer.isBuffer(data)) this.owner?.textReceived(data.toString('utf8'));
-}
-
-function onPing(this: WebSocket, data: Buffer): void {
-  if (!(this instanceof ClientSocket) || this.owner?.controlReceived() !== true) return;
-  if (this.isOpen && this.backlogBytes <= PONG_BACKLOG_BYTES_MAX) this.pong(data);
-}
-
-function onPong(this: WebSocket): void {
-  if (this instanceof ClientSocket) this.owner?.controlReceived();
-}
-
-/** A broken frame or a reset; `ws` closes with the right code by itself, and `close` follows. */
-function onError(this: WebSocket): void {
-  // Nothing to add: the close code tells.
-}
-
-function onClose(this: WebSocket, code: number): void {
-  if (this instanceof ClientSocket) this.owner?.socketClosed(code);
+  #answer(ping: Buffer): void {
+    if (this.isOpen && this.backlogBytes <= PONG_BACKLOG_BYTES_MAX) this.pong(ping);
+  }
 }

@@ -18,6 +18,8 @@ export interface HandshakesOptions {
 interface Pending {
   readonly socket: Socket;
   readonly key: string | null;
+  /** Its listener; a socket that became a client is rid of it. */
+  readonly closed: () => void;
 }
 
 export class Handshakes {
@@ -46,10 +48,11 @@ export class Handshakes {
       return;
     }
     if (key !== null) this.#perAddress.set(key, open + 1);
-    this.#pending.set(name, { socket, key });
-    socket.once('close', () => {
+    const closed = (): void => {
       if (this.#pending.get(name)?.socket === socket) this.#end(name);
-    });
+    };
+    this.#pending.set(name, { socket, key, closed });
+    socket.on('close', closed);
     if (this.#pending.size <= max) return;
     for (const [oldest, pending] of this.#pending) {
       this.#end(oldest);
@@ -68,6 +71,7 @@ export class Handshakes {
     const pending = this.#pending.get(name);
     if (pending === undefined) return;
     this.#pending.delete(name);
+    pending.socket.off('close', pending.closed);
     if (pending.key === null) return;
     const open = (this.#perAddress.get(pending.key) ?? 1) - 1;
     if (open === 0) this.#perAddress.delete(pending.key);

@@ -6,6 +6,7 @@ import type { ItemId, UserId } from '../src/auction/ids.ts';
 import type { WireEvent } from '../src/protocol/event-message.ts';
 import type { DeliveryClass, History } from '../src/topics/history.ts';
 import type { Connection, Delivery } from './connection.ts';
+import { ConnectionIndex } from './connection-index.ts';
 import { textFrame } from './frame.ts';
 import { WatcherCounts, type WatcherTotals } from './watcher-counts.ts';
 
@@ -26,8 +27,8 @@ export class Hub {
   readonly history: History<Buffer>;
   readonly counts: WatcherCounts;
   readonly #all = new Set<Connection>();
-  readonly #byItem = new Map<ItemId, Set<Connection>>();
-  readonly #byUser = new Map<UserId, Set<Connection>>();
+  readonly #byItem = new ConnectionIndex<ItemId>();
+  readonly #byUser = new ConnectionIndex<UserId>();
   #v2 = 0;
   #subscriptions = 0;
 
@@ -64,7 +65,7 @@ export class Hub {
     if (userId === null || this.#all.has(connection)) return;
     this.#all.add(connection);
     if (connection.isV2) this.#v2 += 1;
-    put(this.#byUser, userId, connection);
+    this.#byUser.add(userId, connection);
   }
 
   /** Forgets a connection and everything it watched. */
@@ -75,7 +76,7 @@ export class Hub {
     for (const itemId of items.keys()) this.#drop(connection, itemId);
     this.#subscriptions -= items.size;
     connection.coverage.clear();
-    if (connection.userId !== null) take(this.#byUser, connection.userId, connection);
+    if (connection.userId !== null) this.#byUser.delete(connection.userId, connection);
   }
 
   /**
@@ -84,7 +85,7 @@ export class Hub {
   subscribe(connection: Connection, itemId: ItemId, after = this.history.newest): void {
     if (!this.#all.has(connection)) return;
     if (!connection.coverage.items.has(itemId)) {
-      put(this.#byItem, itemId, connection);
+      this.#byItem.add(itemId, connection);
       this.counts.moved(itemId);
       this.#subscriptions += 1;
     }
@@ -100,16 +101,16 @@ export class Hub {
   }
 
   watchersOf(itemId: ItemId): number {
-    return this.#byItem.get(itemId)?.size ?? 0;
+    return this.#byItem.count(itemId);
   }
 
   /** Every item that is watched, with how many watch it. */
   *watchedItems(): Generator<readonly [ItemId, number]> {
-    for (const [itemId, watchers] of this.#byItem) yield [itemId, watchers.size];
+    for (const itemId of this.#byItem.keys()) yield [itemId, this.#byItem.count(itemId)];
   }
 
   connectionsOf(userId: UserId): ReadonlySet<Connection> {
-    return this.#byUser.get(userId) ?? NOBODY;
+    return this.#byUser.of(userId);
   }
 
   /** Keeps an event for recovery, without a word to anybody. */
@@ -123,7 +124,7 @@ export class Hub {
    */
   deliver(event: WireEvent, times: EventTimes): void {
     const { itemId, userIds } = event.audience;
-    const watchers = itemId === null ? NOBODY : (this.#byItem.get(itemId) ?? NOBODY);
+    const watchers = itemId === null ? NOBODY : this.#byItem.of(itemId);
     // Nobody comes back for what is never replayed.
     if (event.ephemeral && watchers.size === 0 && userIds.length === 0) return;
     const frame = textFrame(event.json);
@@ -157,11 +158,11 @@ export class Hub {
 
   /** Tells those who asked how many watch an item. */
   tellCounts(nowMs: number): void {
-    this.counts.sample(nowMs, (itemId) => this.#byItem.get(itemId)?.size ?? 0);
+    this.counts.sample(nowMs, (itemId) => this.#byItem.count(itemId));
   }
 
   #drop(connection: Connection, itemId: ItemId): void {
-    take(this.#byItem, itemId, connection);
+    this.#byItem.delete(itemId, connection);
     this.counts.leave(connection, itemId);
     this.counts.moved(itemId);
   }
@@ -186,15 +187,4 @@ export class Hub {
 function deliveryClassOf({ ephemeral, conflatable }: WireEvent): DeliveryClass {
   if (ephemeral) return 'passing';
   return conflatable ? 'newest' : 'must';
-}
-
-function put<Key>(index: Map<Key, Set<Connection>>, key: Key, connection: Connection): void {
-  const known = index.get(key);
-  if (known === undefined) index.set(key, new Set([connection]));
-  else known.add(connection);
-}
-
-function take<Key>(index: Map<Key, Set<Connection>>, key: Key, connection: Connection): void {
-  const known = index.get(key);
-  if (known?.delete(connection) === true && known.size === 0) index.delete(key);
 }
