@@ -72,14 +72,11 @@ const soundColumns = Object.entries(SOUND).flatMap(([table, text]) =>
   })),
 );
 
-const change = fc.record(
-  {
-    at: fc.nat({ max: soundColumns.length - 1 }),
-    name: fc.option(fc.constantFrom(...COLUMNS)),
-    columnType: fc.option(fc.constantFrom(...TYPES)),
-  },
-  DEADLINE_MS,
-);
+const change = fc.record({
+  at: fc.nat({ max: soundColumns.length - 1 }),
+  name: fc.option(fc.constantFrom(...COLUMNS)),
+  columnType: fc.option(fc.constantFrom(...TYPES)),
+});
 
 const nearlySoundSchemas = fc.array(change, { maxLength: 2 }).map((changes) =>
   soundColumns.map((column, at): SchemaColumn => {
