@@ -105,8 +105,9 @@ export class Fleet {
   /** Starts all workers; resolves when all of them listen, with where. @throws AppError PORT_UNAVAILABLE */
   async start(): Promise<Address> {
     const [first] = await Promise.all(this.#places.map((place) => this.#fill(place)));
-    if (first?.address == null) throw new Error('a worker listens and does not say where');
-    return first.address;
+    const address = first?.address ?? null;
+    if (address === null) throw new Error('a worker listens and does not say where');
+    return address;
   }
 
   /** Replaces all workers, one after the other: the new one listens before the old one sends its clients away. */
