@@ -191,6 +191,38 @@ describe('watching', () => {
 });
 
 describe('coming back', () => {
+  test('an end that comes by name, ahead of the item’s replay, waits for the bids that led to it', async () => {
+    const harness = new ClientHarness();
+    const events = watchInto(harness, 1);
+    const ends: string[] = [];
+    harness.client.on('auction_ended', ({ eventId }) => ends.push(eventId));
+    await harness.hello();
+    harness.subscribed(1);
+    harness.bid('e1', 1, 11);
+    const end = {
+      ...{ type: 'auction_ended', eventId: 'end', itemId: 1, outcome: 'sold' },
+      ...{ finalPrice: 13, winnerId: 7, winnerName: 'Ann' },
+    };
+    await harness.comeBack();
+    harness.socket.say(end);
+    harness.subscribed(1, { recovered: true, state: { ...STATE, bidCount: 13, status: 'sold' } });
+    // The link falls in the middle, and all of it comes again.
+    harness.bid('e2', 1, 12);
+    expect(ends).toEqual([]);
+    await harness.comeBack();
+    harness.socket.say(end);
+    harness.subscribed(1, { recovered: true, state: { ...STATE, bidCount: 13, status: 'sold' } });
+    harness.bid('e3', 1, 13);
+    expect(idsOf(events)).toEqual(['state', 'e1', 'e2', 'e3', 'end']);
+    expect(harness.client.state(1)).toMatchObject({ status: 'sold', currentPrice: 13 });
+    // Where the state has it, only those who ask for ends hear of it.
+    await harness.comeBack();
+    harness.socket.say({ ...end, eventId: 'again' });
+    harness.subscribed(1, { recovered: false });
+    expect(idsOf(events)).toEqual(['state', 'e1', 'e2', 'e3', 'end', 'state']);
+    expect(ends).toEqual(['end', 'again']);
+  });
+
   test('position and items are the last ones delivered; a continuous item gets events, not a state', async () => {
     const harness = new ClientHarness();
     const events = watchInto(harness, 1);

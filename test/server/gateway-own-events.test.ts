@@ -2,6 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import { itemIdOf, userIdOf } from '../../src/auction/ids.ts';
 import type { Money } from '../../src/auction/ids.ts';
+import type { FeedState } from '../../src/ports.ts';
 import { until } from '../support/until.ts';
 import { bidPlaced, listed, outbid } from './support/events.ts';
 import { GatewayHarness, mint } from './support/gateway-harness.ts';
@@ -69,6 +70,18 @@ describe('standing', () => {
       await client.settle();
       expect(client.types).not.toContain('standing');
     }
+  });
+
+  test('a position given before the history is whole is not judged: the client comes back', async () => {
+    const live: FeedState = { state: 'streaming', packetAtMs: Date.now(), committedAtMs: null };
+    await using harness = await GatewayHarness.start({}, { state: 'starting' });
+    const early = harness.dial({ target: address('&since=gone') });
+    expect(await early.closeCode()).toBe(1012);
+    expect(early.types).not.toContain('standing');
+    harness.reads.feed = live;
+    harness.gateway.feedChanged(live);
+    const later = harness.dial({ target: address('&since=gone') });
+    await until(() => later.types.includes('standing'));
   });
 
   test('bids that cannot be read close the connection, to come back', async () => {

@@ -8,7 +8,7 @@ import { createGateway } from '../../../server/gateway.ts';
 import type { Gateway, GatewayOptions } from '../../../server/gateway-options.ts';
 import type { DomainEvent } from '../../../src/auction/domain-event.ts';
 import type { UserId } from '../../../src/auction/ids.ts';
-import type { Log } from '../../../src/ports.ts';
+import type { Log, FeedState } from '../../../src/ports.ts';
 import { portalTokenRules } from '../../../src/token-rules.ts';
 import { until } from '../../support/until.ts';
 import { MemoryReads } from './memory-reads.ts';
@@ -159,8 +159,9 @@ export class GatewayHarness implements AsyncDisposable {
   port = 0;
 
   /** Not listening yet. */
-  constructor(options: Partial<GatewayOptions> = {}) {
+  constructor(options: Partial<GatewayOptions> = {}, feed?: FeedState) {
     this.reads = new MemoryReads();
+    if (feed !== undefined) this.reads.feed = feed;
     this.logged = [];
     this.gateway = createGateway(
       { ...OPTIONS, ...options },
@@ -173,8 +174,12 @@ export class GatewayHarness implements AsyncDisposable {
     );
   }
 
-  static async start(options: Partial<GatewayOptions> = {}): Promise<GatewayHarness> {
-    const harness = new GatewayHarness(options);
+  /** @param feed where the feed stands at first; default: streaming */
+  static async start(
+    options: Partial<GatewayOptions> = {},
+    feed?: FeedState,
+  ): Promise<GatewayHarness> {
+    const harness = new GatewayHarness(options, feed);
     harness.port = (await harness.gateway.listen()).port;
     return harness;
   }
