@@ -108,7 +108,7 @@ describe('audience and classes', () => {
       type: name.replace(/\..*/, ''),
       eventId: event?.eventId,
     });
-    expect(wire.ephemeral).toBe(name === 'auction_ending');
+    expect(wire?.ephemeral).toBe(name === 'auction_ending');
   });
 
   test('[P27] a seller who wins his own auction is one user', () => {
@@ -177,7 +177,7 @@ describe('values', () => {
 
   test('[P20] legacy times are those of the database; our own clock stays ISO', () => {
     const ending = encodeEvent(EVENTS['auction_ending'] ?? BID, LEGACY_CONTEXT);
-    expect(fieldsOf(ending?.json ?? '')).toMatchObject({
+    expect(fieldsOf(ending.json)).toMatchObject({
       endTime: '2026-02-01 11:34:00',
       serverTime: '2026-02-01T10:30:00.250Z',
     });
