@@ -6,6 +6,7 @@
  */
 import type { ItemId } from '../auction/ids.ts';
 import type { DeliveryClass, History, HistoryEvent } from './history.ts';
+import { readMerged } from './merged-reading.ts';
 import { TopicMerge } from './topic-merge.ts';
 import type { Follower, Give, Piece, Progress, Way } from './way.ts';
 
@@ -69,30 +70,21 @@ export class CatchUp<Frame extends Uint8Array = Uint8Array> implements Way<Frame
     return this.#at + 1 < this.#history.oldest;
   }
 
-  read({ eventsMax, bytesMax }: Piece, give: Give<Frame>): Progress {
+  read(piece: Piece, give: Give<Frame>): Progress {
     if (this.isLost()) return 'lost';
-    const history = this.#history;
-    const upTo = history.newest;
-    const topics = this.#merge(upTo);
-    let events = 0;
-    let bytes = 0;
-    for (let topic = topics.first; topic !== undefined; topic = topics.first) {
-      const sequence = topic.next;
-      // An event of two topics comes up twice, once right after the other.
-      if (sequence > this.#at) {
-        if (events >= eventsMax || bytes >= bytesMax) return 'more';
-        const event = history.at(sequence);
-        if (event !== undefined && this.#isOwed(event, sequence)) {
-          give(event, 0);
-          events += 1;
-          bytes += event.frame.length;
-        }
-        this.#at = sequence;
-      }
-      topics.advanceFirst(this.#nextOf(topic, sequence, upTo));
-    }
-    this.#at = upTo;
-    return 'done';
+    const upTo = this.#history.newest;
+    const { at, isDone } = readMerged(this.#history, {
+      topics: this.#merge(upTo),
+      after: this.#at,
+      piece,
+      isOwed: (event, sequence) => this.#isOwed(event, sequence),
+      give: (event) => {
+        give(event, 0);
+      },
+      nextOf: (topic) => this.#nextOf(topic, topic.next, upTo),
+    });
+    this.#at = isDone ? upTo : at;
+    return isDone ? 'done' : 'more';
   }
 
   #isOwed(event: HistoryEvent<Frame>, sequence: number): boolean {

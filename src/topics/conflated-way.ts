@@ -7,6 +7,7 @@
  */
 import type { ItemId } from '../auction/ids.ts';
 import type { DeliveryClass, History, HistoryEvent } from './history.ts';
+import { readMerged } from './merged-reading.ts';
 import { TopicMerge } from './topic-merge.ts';
 import type { Follower, Give, Piece, Progress, Way } from './way.ts';
 
@@ -65,30 +66,22 @@ export class ConflatedWay<Frame extends Uint8Array = Uint8Array> implements Way<
     return this.#at + 1 < this.#history.oldest;
   }
 
-  read({ eventsMax, bytesMax }: Piece, give: Give<Frame>): Progress {
+  read(piece: Piece, give: Give<Frame>): Progress {
     if (this.isLost()) return 'lost';
-    const history = this.#history;
-    const upTo = history.newest;
-    const topics = this.#merge(upTo);
-    let events = 0;
-    let bytes = 0;
-    for (let topic = topics.first; topic !== undefined; topic = topics.first) {
-      const sequence = topic.next;
-      // An event of two topics comes up twice, once right after the other.
-      if (sequence > this.#at) {
-        if (events >= eventsMax || bytes >= bytesMax) return 'more';
-        const event = history.at(sequence);
-        if (event !== undefined && this.#isFor(event)) {
-          give(event, topic.skipped);
-          events += 1;
-          bytes += event.frame.length;
-          if (topic.deliveryClass === 'must') this.#owedBytes -= event.frame.length;
-        }
-        this.#at = sequence;
-      }
-      topics.advanceFirst(this.#passed(topic, upTo));
-    }
-    this.#at = upTo;
+    const upTo = this.#history.newest;
+    const { at, isDone } = readMerged(this.#history, {
+      topics: this.#merge(upTo),
+      after: this.#at,
+      piece,
+      isOwed: (event) => this.#isFor(event),
+      give: (event, { skipped, deliveryClass }) => {
+        give(event, skipped);
+        if (deliveryClass === 'must') this.#owedBytes -= event.frame.length;
+      },
+      nextOf: (topic) => this.#passed(topic, upTo),
+    });
+    this.#at = isDone ? upTo : at;
+    if (!isDone) return 'more';
     this.#owedBytes = 0;
     return 'done';
   }
