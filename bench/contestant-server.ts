@@ -7,7 +7,12 @@
  */
 import { setImmediate as nextTurn } from 'node:timers/promises';
 
-import { createContestant, type Contestant, type Kind } from './contestants.ts';
+import {
+  createContestant,
+  type Contestant,
+  type ContestantOptions,
+  type Kind,
+} from './contestants.ts';
 import type { Message } from './pinned-process.ts';
 import { cpuSecondsOf } from './process-time.ts';
 
@@ -15,8 +20,7 @@ export interface Listen extends Message {
   readonly type: 'listen';
   readonly kind: Kind;
   readonly topics: number;
-  /** Ours: processes that hold the sockets; 0: one does everything. */
-  readonly workers: number;
+  readonly options: ContestantOptions;
 }
 
 export interface Listening extends Message {
@@ -88,7 +92,7 @@ class Bench {
   async handle(order: Order): Promise<void> {
     switch (order.type) {
       case 'listen': {
-        this.#contestant = createContestant(order.kind, order.workers);
+        this.#contestant = createContestant(order.kind, order.options);
         const port = await this.#contestant.listen(order.topics);
         say({ type: 'listening', port });
         return;

@@ -36,8 +36,14 @@ export interface Contestant {
   readonly workers?: readonly { readonly pid: number | null; readonly connections: number }[];
 }
 
-/** @param workers ours: processes that hold the sockets; 0: one process does everything */
-export function createContestant(kind: Kind, workers = 0): Contestant {
+export interface ContestantOptions {
+  /** Ours: processes that hold the sockets. Default: 0, one process does everything. */
+  readonly workers?: number;
+  /** Ours: clients are pinged, as they are where it runs. Default: yes. */
+  readonly heartbeats?: boolean;
+}
+
+export function createContestant(kind: Kind, options: ContestantOptions = {}): Contestant {
   switch (kind) {
     case 'net':
       return new BareSockets();
@@ -46,7 +52,7 @@ export function createContestant(kind: Kind, workers = 0): Contestant {
     case 'socket.io':
       return new SocketIo();
     case 'gavelcast':
-      return new Gavelcast(workers);
+      return new Gavelcast(options);
   }
 }
 
@@ -135,12 +141,13 @@ class Gavelcast implements Contestant {
   readonly #gateway: Gateway;
   readonly #pool: WorkerPool | null;
 
-  constructor(workers: number) {
+  constructor({ workers = 0, heartbeats = true }: ContestantOptions) {
     const options = {
       ...OPTIONS,
       connectionsMax: 1_000_000,
       connectionsPerUserMax: 50,
       handshakesMax: 1_000_000,
+      ...(!heartbeats && { heartbeatIntervalMs: 600_000 }),
       addressLimits: {
         ...OPTIONS.addressLimits,
         connectionsMax: 1_000_000,

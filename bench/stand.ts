@@ -7,7 +7,7 @@ import jwt from 'jsonwebtoken';
 import { SECRET } from '../test/server/support/gateway-harness.ts';
 import { until } from '../test/support/until.ts';
 import type { Listen, Listening, Ran, Run, Usage, Weigh } from './contestant-server.ts';
-import type { Kind } from './contestants.ts';
+import type { ContestantOptions, Kind } from './contestants.ts';
 import type {
   AskUsage,
   Connect,
@@ -19,7 +19,7 @@ import type {
 } from './generator.ts';
 import { PinnedProcess } from './pinned-process.ts';
 
-export interface StandOptions {
+export interface StandOptions extends ContestantOptions {
   readonly kind: Kind;
   /** Clients that may be connected. */
   readonly clients: number;
@@ -28,8 +28,6 @@ export interface StandOptions {
   readonly topics?: number;
   /** Ours: clients speak protocol v2. */
   readonly v2?: boolean;
-  /** Ours: processes that hold the sockets. Default: 0, one process does everything. */
-  readonly workers?: number;
 }
 
 export interface Rate extends Ran {
@@ -117,9 +115,10 @@ export class Stand implements AsyncDisposable {
   }
 
   async #prepare(): Promise<void> {
-    const { kind, clients, topicsEach = 0, topics = 1, v2 = false, workers = 0 } = this.#options;
+    const { kind, clients, topicsEach = 0, topics = 1, v2 = false } = this.#options;
+    const { workers = 0, heartbeats = true } = this.#options;
     this.#generator.relay('received', this.#server);
-    const listen: Listen = { type: 'listen', kind, topics, workers };
+    const listen: Listen = { type: 'listen', kind, topics, options: { workers, heartbeats } };
     const { port } = await this.#server.ask<Listening>(listen, 'listening');
     const tokens = Array.from({ length: clients }, (_, at) =>
       kind === 'gavelcast' ? tokenOf(at + 1) : '',
