@@ -7,18 +7,15 @@ import type { SourceInfo } from '../../cdc/source-info.ts';
 import { userIdOf } from '../auction/ids.ts';
 import { epochMsToWallClock } from '../auction/zone.ts';
 import type { Config } from '../config.ts';
-import { AppError, ERRORS, type ErrorPolicy } from '../errors.ts';
-import { createLog } from '../log.ts';
 import type { EventBatch } from '../ports.ts';
 import { encodeEvent, type WireEvent } from '../protocol/event-message.ts';
 import { idJson, isoJson, jsonObject, textJson } from '../protocol/wire-json.ts';
-import { EXIT, explain, findEnvironment, loadOrExplain, quieter, warn } from './context.ts';
+import { EXIT } from './context.ts';
 import type { CommandContext, CommonOptions } from './context.ts';
 import { describeSource } from './describe-source.ts';
-import { readFeedOptions } from './feed-options.ts';
-import { watchForInterruption } from './interruption.ts';
 import { LateZone } from './late-zone.ts';
 import { ReadingProgress } from './reading-progress.ts';
+import { readSource } from './source-reading.ts';
 import { instantOf, type TimeArgument } from './time-argument.ts';
 
 export interface ReplayOptions extends CommonOptions {
@@ -36,29 +33,17 @@ const CHANGES_MAX = 1_000_000;
 
 /** Prints the window's events, a JSON object a line. stdout has nothing else; what there is to say is on stderr. */
 export async function replay(options: ReplayOptions, context: CommandContext): Promise<number> {
-  const loaded = loadOrExplain(findEnvironment(options, context), ['source'], context);
-  if (loaded === null) return EXIT.config;
-  const { config } = loaded;
-  const feed = readFeedOptions(config.source, context.cwd);
-  if (!feed.ok) {
-    explain(feed.problems, context);
-    return EXIT.config;
-  }
-  warn(loaded.warnings, context);
-  const isTerminal = context.stderr.isTTY === true;
-  const { log, flush } = createLog(quieter(config), { fd: 2, isTerminal });
-  const interruption = watchForInterruption({ endsWithOutput: true, flush });
-  const telling = new Telling(options, config, context);
-  const progress = new ReadingProgress(context);
-  try {
-    const outcome = await tellPast(
-      {
-        feed: feed.options,
-        window: (source, nowMs) => telling.windowOf(source, nowMs),
-        itemIds: options.item ?? null,
-        changesMax: Math.max(CHANGES_MAX, config.history.refillChanges),
-      },
-      {
+  return readSource(options, context, async ({ config, feed, log, interruption }) => {
+    const telling = new Telling(options, config, context);
+    const progress = new ReadingProgress(context);
+    const past = {
+      feed,
+      window: (source: SourceInfo, nowMs: number) => telling.windowOf(source, nowMs),
+      itemIds: options.item ?? null,
+      changesMax: Math.max(CHANGES_MAX, config.history.refillChanges),
+    };
+    try {
+      const outcome = await tellPast(past, {
         log,
         now: context.now,
         signal: interruption.signal,
@@ -71,19 +56,12 @@ export async function replay(options: ReplayOptions, context: CommandContext): P
         tell: (batch, transaction) => {
           telling.tell(batch, transaction);
         },
-      },
-    );
-    return telling.verdict(outcome);
-  } catch (error) {
-    if (!(error instanceof AppError)) throw error;
-    const policy: ErrorPolicy = ERRORS[error.code];
-    context.stderr.write(`gavelcast: ${error.code}: ${error.message}\n`);
-    return policy.exitCode ?? EXIT.unavailable;
-  } finally {
-    progress.stop();
-    interruption.dispose();
-    flush();
-  }
+      });
+      return telling.verdict(outcome);
+    } finally {
+      progress.stop();
+    }
+  });
 }
 
 /** From the source's answer on: the window in its terms, its events as lines, and how it ended. */

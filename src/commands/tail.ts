@@ -3,17 +3,14 @@
  */
 import { createFeed } from '../../cdc/feed.ts';
 import type { Config } from '../config.ts';
-import { AppError, ERRORS, type ErrorPolicy } from '../errors.ts';
-import { createLog } from '../log.ts';
 import type { EventBatch, Publisher } from '../ports.ts';
 import { encodeEvent } from '../protocol/event-message.ts';
 import { describeSource } from './describe-source.ts';
-import { EXIT, explain, findEnvironment, loadOrExplain, quieter, warn } from './context.ts';
+import { EXIT } from './context.ts';
 import type { CommandContext, CommonOptions } from './context.ts';
-import { readFeedOptions } from './feed-options.ts';
-import { watchForInterruption } from './interruption.ts';
 import { LateZone } from './late-zone.ts';
 import { messageLine } from './message-line.ts';
+import { readSource } from './source-reading.ts';
 
 export interface TailOptions extends CommonOptions {
   readonly json?: boolean;
@@ -23,39 +20,22 @@ export interface TailOptions extends CommonOptions {
 
 /** Prints events until a signal or a closed pipe ends it. stdout has events alone; everything else is on stderr. */
 export async function tail(options: TailOptions, context: CommandContext): Promise<number> {
-  const loaded = loadOrExplain(findEnvironment(options, context), ['source'], context);
-  if (loaded === null) return EXIT.config;
-  const { config } = loaded;
-  const feedOptions = readFeedOptions(config.source, context.cwd);
-  if (!feedOptions.ok) {
-    explain(feedOptions.problems, context);
-    return EXIT.config;
-  }
-  warn(loaded.warnings, context);
-  const isTerminal = context.stderr.isTTY === true;
-  const { log, flush } = createLog(quieter(config), { fd: 2, isTerminal });
-  const zone = new LateZone(config.source.timeZone);
-  const feed = createFeed(feedOptions.options, { log, now: context.now });
-  const interruption = watchForInterruption({ endsWithOutput: true, flush });
-  const publisher = createPrinter({ options, context, config, zone });
-  try {
-    const source = await Promise.race([feed.start(publisher), interruption.happened]);
-    if (typeof source !== 'string') {
+  return readSource(options, context, async (reading) => {
+    const { config, log, interruption } = reading;
+    const zone = new LateZone(config.source.timeZone);
+    const feed = createFeed(reading.feed, { log, now: context.now });
+    const publisher = createPrinter({ options, context, config, zone });
+    try {
+      const source = await Promise.race([feed.start(publisher), interruption.happened]);
+      if (typeof source === 'string') return EXIT.ok;
       zone.learn(source.zone);
       context.stderr.write(`gavelcast: tailing ${describeSource(source, config)}\n`);
       await interruption.happened;
+      return EXIT.ok;
+    } finally {
+      await feed.stop();
     }
-    return EXIT.ok;
-  } catch (error) {
-    if (!(error instanceof AppError)) throw error;
-    const policy: ErrorPolicy = ERRORS[error.code];
-    context.stderr.write(`gavelcast: ${error.code}: ${error.message}\n`);
-    return policy.exitCode ?? EXIT.unavailable;
-  } finally {
-    await feed.stop();
-    interruption.dispose();
-    flush();
-  }
+  });
 }
 
 /** A publisher that writes each event as a line. */
