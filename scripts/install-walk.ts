@@ -6,9 +6,10 @@
  * test/install/support/systemctl, because no systemd runs in a chroot.
  */
 import { execFileSync } from 'node:child_process';
-import { connect } from 'node:net';
 import { chmodSync, copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { connect } from 'node:net';
 import { join } from 'node:path';
+import { stripVTControlCharacters } from 'node:util';
 import { createConnection } from 'mysql2/promise';
 
 import { BareTree } from '../test/install/support/bare-tree.ts';
@@ -152,7 +153,8 @@ async function seeABid(tree: BareTree, block: string): Promise<string> {
   await portal.placeBid({ itemId, userId, amount: '12.50', style: 'transaction' });
   await saw('"bid_update"');
   await connection.end();
-  return output.split('\n').find((each) => each.includes('bid_update')) ?? '';
+  const bid = stripVTControlCharacters(output).split('\n');
+  return bid.find((each) => each.includes('bid_update')) ?? '';
 }
 
 for (const port of PORTS) {
