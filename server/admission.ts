@@ -179,7 +179,8 @@ export class Admission {
     connection.enter('admitted');
     this.#armExpiry(connection, identity);
     if (connection.isV2) connection.send(this.#hello(identity));
-    await this.#deps.admitted(connection);
+    const greeted = this.#deps.admitted(connection);
+    if (greeted !== undefined) await greeted;
   }
 
   /** Who has no row was deleted (and seen to be), or is not of this portal: the operator says what that means. */

@@ -6,6 +6,7 @@ import type { IncomingHttpHeaders } from 'node:http';
 /** The subprotocol that asks for protocol version 2; the only one ever echoed. */
 export const SUBPROTOCOL_V2 = 'gavelcast.v2';
 const BEARER_SUBPROTOCOL = 'bearer.';
+const NONE: readonly string[] = [];
 
 export interface Credentials {
   /** The path without its query. */
@@ -27,7 +28,8 @@ export function readCredentials(url: string, headers: IncomingHttpHeaders): Cred
   const queryAt = url.indexOf('?');
   const path = queryAt === -1 ? url : url.slice(0, queryAt);
   const query = new URLSearchParams(queryAt === -1 ? '' : url.slice(queryAt + 1));
-  const subprotocols = (headers['sec-websocket-protocol'] ?? '').split(',').map((it) => it.trim());
+  const offered = headers['sec-websocket-protocol'];
+  const subprotocols = offered === undefined ? NONE : offered.split(',').map((it) => it.trim());
   const asksV2 = subprotocols.includes(SUBPROTOCOL_V2) || query.get('v') === '2';
   return {
     path,

@@ -3,6 +3,7 @@
  * the bound the oldest one goes. A client needs milliseconds to get through here, so the oldest are those that stall.
  */
 import type { Socket } from 'node:net';
+import { TLSSocket } from 'node:tls';
 
 export interface HandshakesOptions {
   /** Sockets at once. */
@@ -18,15 +19,23 @@ export interface HandshakesOptions {
 interface Pending {
   readonly socket: Socket;
   readonly key: string | null;
-  /** Its listener; a socket that became a client is rid of it. */
-  readonly closed: () => void;
 }
+
+/** What a socket is known by. TLS wraps it in another, but leaves the peer's address and port as they are. */
+type Name = Socket | string;
 
 export class Handshakes {
   readonly #options: HandshakesOptions;
-  /** In order of arrival. Named by the peer's address and port, which TLS leaves as they are. */
-  readonly #pending = new Map<string, Pending>();
+  /** In order of arrival. */
+  readonly #pending = new Map<Name, Pending>();
   readonly #perAddress = new Map<string, number>();
+
+  /** One for all: a closure each would stay with those that become clients, and taking it off costs more than a look. */
+  readonly #closed = listenerOf((socket) => {
+    for (const name of [socket, peerOf(socket)]) {
+      if (this.#pending.get(name)?.socket === socket) this.#end(name);
+    }
+  });
 
   constructor(options: HandshakesOptions) {
     this.#options = options;
@@ -36,10 +45,10 @@ export class Handshakes {
     return this.#pending.size;
   }
 
-  /** A socket has been accepted. */
-  began(socket: Socket): void {
+  /** A socket has been accepted. @param isWrapped it will be a client as the inside of another (TLS) */
+  began(socket: Socket, isWrapped: boolean): void {
     const { max, perAddressMax, keyOf, evicted } = this.#options;
-    const name = nameOf(socket);
+    const name = isWrapped ? peerOf(socket) : socket;
     const key = keyOf(socket);
     const open = key === null ? 0 : (this.#perAddress.get(key) ?? 0);
     if (open >= perAddressMax) {
@@ -48,11 +57,8 @@ export class Handshakes {
       return;
     }
     if (key !== null) this.#perAddress.set(key, open + 1);
-    const closed = (): void => {
-      if (this.#pending.get(name)?.socket === socket) this.#end(name);
-    };
-    this.#pending.set(name, { socket, key, closed });
-    socket.on('close', closed);
+    this.#pending.set(name, { socket, key });
+    socket.on('close', this.#closed);
     if (this.#pending.size <= max) return;
     for (const [oldest, pending] of this.#pending) {
       this.#end(oldest);
@@ -64,14 +70,13 @@ export class Handshakes {
 
   /** The socket belongs to a client now; it no longer counts. */
   ended(socket: Socket): void {
-    this.#end(nameOf(socket));
+    this.#end(socket instanceof TLSSocket ? peerOf(socket) : socket);
   }
 
-  #end(name: string): void {
+  #end(name: Name): void {
     const pending = this.#pending.get(name);
     if (pending === undefined) return;
     this.#pending.delete(name);
-    pending.socket.off('close', pending.closed);
     if (pending.key === null) return;
     const open = (this.#perAddress.get(pending.key) ?? 1) - 1;
     if (open === 0) this.#perAddress.delete(pending.key);
@@ -79,6 +84,12 @@ export class Handshakes {
   }
 }
 
-function nameOf({ remoteAddress = '', remotePort = 0 }: Socket): string {
+function listenerOf(closed: (socket: Socket) => void): (this: Socket) => void {
+  return function () {
+    closed(this);
+  };
+}
+
+function peerOf({ remoteAddress = '', remotePort = 0 }: Socket): string {
   return `${remoteAddress} ${remotePort}`;
 }

@@ -60,7 +60,7 @@ export function createListener(options: ListenerOptions): Server | TlsServer {
         );
   server.maxHeadersCount = HEADERS_MAX;
   server.on('connection', (socket: Socket) => {
-    handshakes.began(socket);
+    handshakes.began(socket, tls !== null);
   });
   server.on('upgrade', upgrade);
   return server;

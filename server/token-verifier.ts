@@ -19,6 +19,9 @@ export const TOKEN_BYTES_MAX = 8192;
 const LAST_MOMENT_MS = 8.64e15;
 /** An issuer's clock runs this far ahead of ours at most, beside the configured tolerance. */
 const ISSUED_AHEAD_MS_MAX = 300_000;
+/** Headers that are kept read, and how long one may be: an issuer has as many as it has keys. */
+const HEADERS_MAX = 64;
+const HEADER_CHARS_MAX = 256;
 
 /**
  * Why a token is refused. `expired` is a token that was good once, `unavailable` one that cannot be judged now; every
@@ -65,6 +68,8 @@ interface Judging {
   readonly ring: KeyRing;
   readonly now: Clock;
   readonly verifyRemote: ReturnType<typeof createJwksVerifier> | null;
+  /** By its text, what the header of a token said whose signature one of our keys held good: the next one says the same. */
+  readonly headers: Map<string, TokenHeader>;
 }
 
 /**
@@ -79,13 +84,16 @@ export function createTokenVerifier(rules: TokenRules, deps: TokenVerifierDeps):
   const { remote } = rules;
   const verifyRemote =
     remote === null ? null : createJwksVerifier(remote, { now, failed: keysFailed });
-  const judging: Judging = { rules, ring: made.ring, now, verifyRemote };
+  const judging: Judging = { rules, ring: made.ring, now, verifyRemote, headers: new Map() };
   return (token) => verify(token, judging);
 }
 
 function verify(token: string, judging: Judging): TokenVerdict | Promise<TokenVerdict> {
   if (Buffer.byteLength(token) > TOKEN_BYTES_MAX) return refused('too_long');
-  const header = headerOf(token);
+  if (!/^[\w-]+\.[\w-]+\.[\w-]+$/.test(token)) return refused('signature');
+  const headerText = token.slice(0, token.indexOf('.'));
+  const known = judging.headers.get(headerText);
+  const header = known ?? headerOf(headerText);
   if (header === null) return refused('signature');
   const later: RingKey[] = [];
   for (const key of judging.ring.candidates(header)) {
@@ -94,7 +102,9 @@ function verify(token: string, judging: Judging): TokenVerdict | Promise<TokenVe
       continue;
     }
     const claims = verifiedClaims(token, key, key.algorithm);
-    if (claims !== undefined) return judge(claims, judging);
+    if (claims === undefined) continue;
+    if (known === undefined) remember(headerText, header, judging.headers);
+    return judge(claims, judging);
   }
   const isRemote = judging.verifyRemote !== null && header.alg === judging.rules.remote?.algorithm;
   if (later.length === 0 && !isRemote) return refused('signature');
@@ -136,15 +146,25 @@ async function verifyLater(
   return judge(parsed(verdict.payload), judging);
 }
 
-/** Null for what is no JWT, and for critical extensions (RFC 7515, 4.1.11): we understand none. */
-function headerOf(token: string): TokenHeader | null {
-  if (!/^[\w-]+\.[\w-]+\.[\w-]+$/.test(token)) return null;
-  const header = parsed(Buffer.from(token.slice(0, token.indexOf('.')), 'base64url'));
+/** Null for what is no JWT's, and for critical extensions (RFC 7515, 4.1.11): we understand none. */
+function headerOf(headerText: string): TokenHeader | null {
+  const header = parsed(Buffer.from(headerText, 'base64url'));
   if (typeof header !== 'object' || header === null || 'crit' in header) return null;
   const alg = own(header, 'alg');
   const kid = own(header, 'kid') ?? null;
   if (typeof alg !== 'string' || (kid !== null && typeof kid !== 'string')) return null;
   return { alg, kid };
+}
+
+function remember(
+  headerText: string,
+  header: TokenHeader,
+  headers: Map<string, TokenHeader>,
+): void {
+  if (headerText.length > HEADER_CHARS_MAX) return;
+  if (headers.size >= HEADERS_MAX) headers.clear();
+  // A copy: a slice would keep the whole request line alive, token and all.
+  headers.set(Buffer.from(headerText, 'latin1').toString('latin1'), header);
 }
 
 function parsed(bytes: Uint8Array): unknown {

@@ -121,6 +121,24 @@ describe('algorithms and signatures', () => {
     }
   });
 
+  test('a header that came with a good token vouches for no other', () => {
+    const header = { alg: 'HS256', typ: 'JWT', kid: 'seen' };
+    expect(verify(forge(header, JSON.stringify(GOOD)))).toMatchObject({ ok: true, userId: '42' });
+    const other = JSON.stringify({ ...GOOD, userId: 43 });
+    expect(verify(forge(header, other, `${SECRET}x`))).toEqual({ ok: false, reason: 'signature' });
+    expect(verify(forge(header, other))).toMatchObject({ ok: true, userId: '43' });
+  });
+
+  test('headers without end are judged alike', () => {
+    for (let kid = 0; kid < 200; kid += 1) {
+      const header = { alg: 'HS256', typ: 'JWT', kid: kid.toString() };
+      expect(verify(forge(header, JSON.stringify(GOOD)))).toMatchObject({ ok: true });
+      expect(verify(forge(header, JSON.stringify(GOOD), `${SECRET}x`))).toMatchObject({
+        ok: false,
+      });
+    }
+  });
+
   test('a critical header extension is not understood', () => {
     const token = forge({ alg: 'HS256', crit: ['b64'], b64: false }, JSON.stringify(GOOD));
     expect(verify(token)).toEqual({ ok: false, reason: 'signature' });
