@@ -6,6 +6,7 @@
  * buffers, and none is slowed down by a client that falls behind.
  */
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import { getHeapSpaceStatistics } from 'node:v8';
 
 import {
   createContestant,
@@ -67,6 +68,8 @@ export interface Weigh extends Message {
 export interface Usage extends Message {
   readonly type: 'usage';
   readonly residentBytes: number;
+  /** Of these, the young generation of the heap: one for the process, as large as its garbage has lately asked for. */
+  readonly youngBytes: number;
   readonly heapBytes: number;
   readonly externalBytes: number;
   /** Of the process, since its start. */
@@ -173,10 +176,12 @@ class Bench {
       await nextTurn();
     }
     const { rss, heapUsed, external } = process.memoryUsage();
+    const young = getHeapSpaceStatistics().find(({ space_name }) => space_name === 'new_space');
     const { user, system } = process.cpuUsage();
     return {
       type: 'usage',
       residentBytes: rss,
+      youngBytes: young?.physical_space_size ?? 0,
       heapBytes: heapUsed,
       externalBytes: external,
       cpuSeconds: (user + system) / 1e6,
