@@ -39,7 +39,7 @@ export interface Contestant {
 export interface ContestantOptions {
   /** Ours: processes that hold the sockets. Default: 0, one process does everything. */
   readonly workers?: number;
-  /** Ours: clients are pinged, as they are where it runs. Default: yes. */
+  /** Ours: clients are pinged as where it runs; false: once in ten minutes. Default: true. */
   readonly heartbeats?: boolean;
 }
 
