@@ -323,6 +323,21 @@ describe('our own TLS', () => {
     return String(CN);
   };
 
+  test('a client is no handshake any more', async () => {
+    const tls = certificate('handshakes.example');
+    await using harness = await GatewayHarness.start({ tls, handshakesMax: 1 });
+    const sockets: WebSocket[] = [];
+    for (let userId = 1; userId <= 3; userId += 1) {
+      const url = `wss://127.0.0.1:${harness.port}/?token=${mint({ userId })}`;
+      const socket = new WebSocket(url, { rejectUnauthorized: false });
+      sockets.push(socket);
+      await once(socket, 'open');
+    }
+    expect(harness.gateway.stats().handshakesCut).toBe(0);
+    expect(harness.gateway.stats().connectionsOpen).toBe(3);
+    for (const socket of sockets) socket.terminate();
+  });
+
   test('serves clients, takes a new certificate without dropping them, and nothing below 1.2', async () => {
     const tls = certificate('first.example');
     await using harness = await GatewayHarness.start({ tls, heartbeatIntervalMs: 200 });
