@@ -105,17 +105,20 @@ export async function bind(server: Server, binding: Binding): Promise<Address> {
   const { host, port, reusePort = false, inheritedFd = null } = binding;
   await new Promise<void>((done, fail) => {
     const failed = (error: NodeJS.ErrnoException): void => {
+      server.off('listening', listening);
       fail(new AppError('PORT_UNAVAILABLE', explain(error, binding), { cause: error }));
     };
-    server.once('error', failed);
     const listening = (): void => {
       server.off('error', failed);
       done();
     };
+    // Taken off again either way: whoever retries on the same server leaves none behind.
+    server.once('error', failed);
+    server.once('listening', listening);
     if (inheritedFd === null) {
-      server.listen({ host, port, backlog: ACCEPT_BACKLOG, reusePort }, listening);
+      server.listen({ host, port, backlog: ACCEPT_BACKLOG, reusePort });
     } else {
-      server.listen({ fd: inheritedFd, backlog: ACCEPT_BACKLOG }, listening);
+      server.listen({ fd: inheritedFd, backlog: ACCEPT_BACKLOG });
     }
   });
   const address = server.address();
