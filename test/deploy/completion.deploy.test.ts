@@ -35,7 +35,10 @@ afterAll(() => {
 async function completed(shell: 'bash' | 'zsh', typed: string): Promise<string> {
   const start = {
     bash: ['bash --norc -i', `source ${scriptFor('bash')}`],
-    zsh: ['zsh -f -i', `bindkey -e; autoload -U compinit; compinit -D -u; source ${scriptFor('zsh')}`],
+    zsh: [
+      'zsh -f -i',
+      `bindkey -e; autoload -U compinit; compinit -D -u; source ${scriptFor('zsh')}`,
+    ],
   }[shell];
   const [command = '', setup = ''] = start;
   const terminal = spawn('script', ['-qfc', command, '/dev/null'], {
