@@ -146,10 +146,10 @@ async function historyFault(
   const logs = await database.query('SHOW BINARY LOGS');
   const oldest = logs[0]?.[0] ?? null;
   if (!logs.some((row) => row[0] === file)) {
-    // A file before the oldest was purged, which the GTIDs account for; any other was never this server's.
-    const isPurged =
+    // A file before the oldest was purged, and all that we have seen with it; any other was never this server's.
+    const isBefore =
       oldest !== null && compareBinlogPositions(at.binlog, { file: oldest, offset: 0 }) < 0;
-    return isPurged ? null : REWRITTEN;
+    return isBefore && (await isAllPurged(database, at, oldest)) ? null : REWRITTEN;
   }
   const pastEnd = await fileFault(database, at.binlog);
   if (pastEnd !== null) return pastEnd;
@@ -170,6 +170,26 @@ async function historyFault(
       ? await wasSeenByMysql(database, next, at.gtidSet)
       : wasSeenByMariadb(next, at.gtidSet);
   return isSeen ? REWRITTEN : null;
+}
+
+/**
+ * Whether everything we have seen lies before the server's oldest file. Where it does not, numbers are given out anew: a
+ * reset may go on with any file number (`RESET MASTER TO`).
+ */
+async function isAllPurged(
+  database: Queryable,
+  { flavour, gtidSet }: { readonly flavour: Flavour; readonly gtidSet: string },
+  oldest: string,
+): Promise<boolean> {
+  if (flavour === 'mysql') {
+    const [row] = await database.query('SELECT GTID_SUBSET(?, @@GLOBAL.gtid_purged)', [gtidSet]);
+    return row?.[0] === '1';
+  }
+  const [row] = await database.query('SELECT BINLOG_GTID_POS(?, 4)', [oldest]);
+  const before = gtids(row?.[0] ?? '');
+  return gtids(gtidSet).every((seen) =>
+    before.some(({ domain, number }) => domain === seen.domain && number >= seen.number),
+  );
 }
 
 /** @param info `SET @@SESSION.GTID_NEXT= 'uuid:number'` */
