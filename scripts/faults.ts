@@ -11,6 +11,8 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
+import { markdownTable, secondsText, writeTable, type TablePlace } from './document-table.ts';
+
 interface Line {
   readonly scenario: string;
   readonly flavour: string;
@@ -26,9 +28,11 @@ interface Line {
   readonly elapsedMs: number;
 }
 
-const DOCUMENT = 'docs/reliability.md';
-const BEGIN = '<!-- table: npm run test:faults -- --write -->';
-const END = '<!-- end of table -->';
+const PLACE: TablePlace = {
+  document: 'docs/reliability.md',
+  begin: '<!-- table: npm run test:faults -- --write -->',
+  end: '<!-- end of table -->',
+};
 const HEAD = [
   'scenario',
   'server',
@@ -67,7 +71,7 @@ try {
   process.stdout.write(`${lines.length} scenarios in ${minutes} minutes, ${failed} failed\n`);
   if (jsonFile !== null) writeFileSync(jsonFile, `${JSON.stringify(lines, null, 2)}\n`);
   // Documents say what holds: a run that failed, or ran a part by name, is none.
-  if (takesTable && status === 0 && args.length === 0) writeTable(lines, minutes);
+  if (takesTable && status === 0 && args.length === 0) writeResults(lines, minutes);
   process.exitCode = status ?? 1;
 } finally {
   rmSync(directory, { recursive: true, force: true });
@@ -100,27 +104,16 @@ function table(lines: readonly Line[]): string {
     ...[line.committed, line.delivered, line.declared, line.lost, line.repeated, line.invented].map(
       (count) => count.toLocaleString('en'),
     ),
-    line.recoveryMs === null ? '' : seconds(line.recoveryMs),
-    seconds(line.elapsedMs),
+    line.recoveryMs === null ? '' : secondsText(line.recoveryMs),
+    secondsText(line.elapsedMs),
   ]);
-  const cells = (row: readonly string[]): string => `| ${row.join(' | ')} |`;
-  const rule = HEAD.map((_, at) => (at < 3 ? '---' : '--:'));
-  return [HEAD, rule, ...rows].map(cells).join('\n');
+  return markdownTable([HEAD, ...rows], 3);
 }
 
-function seconds(ms: number): string {
-  return `${(ms / 1000).toFixed(1)} s`;
-}
-
-function writeTable(lines: readonly Line[], minutes: string): void {
-  const text = readFileSync(DOCUMENT, 'utf8');
-  const from = text.indexOf(BEGIN);
-  const to = text.indexOf(END);
-  if (from < 0 || to < from) throw new Error(`${DOCUMENT} has no place for the table`);
+function writeResults(lines: readonly Line[], minutes: string): void {
   const versions = [...new Set(lines.map((line) => `${line.flavour} ${line.version}`))].join(', ');
   const part = isShort ? ', the part that `npm test` runs' : '';
   const now = new Date().toISOString().slice(0, 10);
   const measured = `Measured ${now} on ${versions}, in ${minutes} minutes${part}.`;
-  const body = `${BEGIN}\n\n${measured}\n\n${table(lines)}\n\n`;
-  writeFileSync(DOCUMENT, text.slice(0, from) + body + text.slice(to));
+  writeTable(PLACE, measured, table(lines));
 }

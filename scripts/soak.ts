@@ -13,6 +13,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 
+import { markdownTable, secondsText, writeTable, type TablePlace } from './document-table.ts';
+
 /** One server's result, as test/soak/soak.ts writes it. */
 interface Line {
   readonly flavour: string;
@@ -34,9 +36,11 @@ interface Line {
   readonly recoveryMsP99: number;
 }
 
-const DOCUMENT = 'docs/reliability.md';
-const BEGIN = '<!-- table: npm run test:soak -- --write -->';
-const END = '<!-- end of table: soak -->';
+const PLACE: TablePlace = {
+  document: 'docs/reliability.md',
+  begin: '<!-- table: npm run test:soak -- --write -->',
+  end: '<!-- end of table: soak -->',
+};
 const COLUMNS: readonly (readonly [head: string, cell: (line: Line) => string])[] = [
   ['server', ({ flavour }) => flavour],
   ['clients', ({ clients }) => count(clients)],
@@ -84,7 +88,7 @@ try {
   const lines = readFileSync(results, 'utf8').split('\n').filter(Boolean).map(parsed);
   process.stdout.write(`\n${table(lines)}\n`);
   if (values.json !== undefined) writeFileSync(values.json, `${JSON.stringify(lines, null, 2)}\n`);
-  if (values.write) writeTable(lines);
+  if (values.write) writeResults(lines);
   process.exitCode = status ?? 1;
 } finally {
   rmSync(directory, { recursive: true, force: true });
@@ -105,26 +109,17 @@ function count(value: number): string {
   return value.toLocaleString('en');
 }
 
-function secondsText(ms: number): string {
-  return `${(ms / 1000).toFixed(1)} s`;
-}
-
-/** A markdown table: a row for each figure, a column for each server. */
+/** A row for each figure, a column for each server. */
 function table(lines: readonly Line[]): string {
-  const rows = COLUMNS.map(([head, cell]) => [head, ...lines.map(cell)]);
-  const [first = [], ...rest] = rows;
-  const rule = first.map((_, at) => (at === 0 ? '---' : '--:'));
-  return [first, rule, ...rest].map((cells) => `| ${cells.join(' | ')} |`).join('\n');
+  return markdownTable(
+    COLUMNS.map(([head, cell]) => [head, ...lines.map(cell)]),
+    1,
+  );
 }
 
-function writeTable(lines: readonly Line[]): void {
-  const text = readFileSync(DOCUMENT, 'utf8');
-  const from = text.indexOf(BEGIN);
-  const to = text.indexOf(END);
-  if (from < 0 || to < from) throw new Error(`${DOCUMENT} has no place for the table`);
+function writeResults(lines: readonly Line[]): void {
   const versions = lines.map((line) => `${line.flavour} ${line.version}`).join(', ');
   const now = new Date().toISOString().slice(0, 10);
   const measured = `Measured ${now} on ${versions}, ${minutes} minutes under load each.`;
-  const body = `${BEGIN}\n\n${measured}\n\n${table(lines)}\n\n`;
-  writeFileSync(DOCUMENT, text.slice(0, from) + body + text.slice(to));
+  writeTable(PLACE, measured, table(lines));
 }

@@ -8,28 +8,16 @@ import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { formatCheckpoint, parseCheckpoint } from '../../cdc/checkpoint.ts';
 import type { Checkpoint } from '../../cdc/checkpoint.ts';
-import { FLAVOURS, startDatabase } from '../support/database-server.ts';
-import type { DatabaseServer, Flavour } from '../support/database-server.ts';
+import { startDatabase } from '../support/database-server.ts';
+import type { DatabaseServer } from '../support/database-server.ts';
+import { SOURCE_KINDS } from '../support/source-kinds.ts';
 import { until } from '../support/until.ts';
 import { bookOf, FeedLab } from './support/feed-lab.ts';
 import { WireRun } from './support/wire-run.ts';
 
 const HOUR_MS = 3_600_000;
 
-interface SourceKind {
-  readonly name: string;
-  readonly flavour: Flavour;
-  readonly variables: Readonly<Record<string, string>>;
-}
-
-const SOURCES: SourceKind[] = FLAVOURS.flatMap((flavour): SourceKind[] => {
-  const plain = { name: flavour, flavour, variables: {} };
-  if (flavour === 'mariadb') return [plain];
-  const gtidOff = { gtid_mode: 'OFF', enforce_gtid_consistency: 'OFF' };
-  return [plain, { name: 'mysql without GTIDs', flavour, variables: gtidOff }];
-});
-
-describe.each(SOURCES)('$name', ({ flavour, variables }) => {
+describe.each(SOURCE_KINDS)('$name', ({ flavour, variables }) => {
   let server: DatabaseServer;
   let directory: string;
   let lab: FeedLab;

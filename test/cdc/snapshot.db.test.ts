@@ -4,9 +4,10 @@
  */
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import type { Pool, ResultSetHeader, RowDataPacket } from 'mysql2/promise';
-import { FLAVOURS, startDatabase } from '../support/database-server.ts';
-import type { DatabaseServer, Flavour } from '../support/database-server.ts';
+import { startDatabase } from '../support/database-server.ts';
+import type { DatabaseServer } from '../support/database-server.ts';
 import type { PortalShape } from '../support/portal-schema.ts';
+import { SOURCE_KINDS } from '../support/source-kinds.ts';
 import { until } from '../support/until.ts';
 import { bookOf, FeedLab } from './support/feed-lab.ts';
 
@@ -14,20 +15,7 @@ const WRITERS = 20;
 const ITEMS = 30;
 const LOADS = 3;
 
-interface SourceKind {
-  readonly name: string;
-  readonly flavour: Flavour;
-  readonly variables: Readonly<Record<string, string>>;
-}
-
-const SOURCES: SourceKind[] = FLAVOURS.flatMap((flavour): SourceKind[] => {
-  const plain = { name: flavour, flavour, variables: {} };
-  if (flavour === 'mariadb') return [plain];
-  const gtidOff = { gtid_mode: 'OFF', enforce_gtid_consistency: 'OFF' };
-  return [plain, { name: 'mysql without GTIDs', flavour, variables: gtidOff }];
-});
-
-describe.each(SOURCES)('$name', ({ flavour, variables }) => {
+describe.each(SOURCE_KINDS)('$name', ({ flavour, variables }) => {
   let server: DatabaseServer;
   let lab: FeedLab | null = null;
 
