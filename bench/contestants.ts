@@ -144,6 +144,7 @@ class Gavelcast implements Contestant {
   constructor({ workers = 0, heartbeats = true }: ContestantOptions) {
     const options = {
       ...OPTIONS,
+      host: ANY_ADDRESS,
       connectionsMax: 1_000_000,
       connectionsPerUserMax: 50,
       handshakesMax: 1_000_000,
@@ -179,12 +180,14 @@ class Gavelcast implements Contestant {
   }
 }
 
+/** Clients dial many addresses of the loopback. */
+const ANY_ADDRESS = '0.0.0.0';
 /** A reconnect storm arrives in one moment; ours asks for the same backlog. */
 const ACCEPT_BACKLOG = 4096;
 
 function listening(server: Server): Promise<number> {
   return new Promise((resolve) => {
-    server.listen({ port: 0, host: '127.0.0.1', backlog: ACCEPT_BACKLOG }, () => {
+    server.listen({ port: 0, host: ANY_ADDRESS, backlog: ACCEPT_BACKLOG }, () => {
       const address = server.address();
       resolve(typeof address === 'object' && address !== null ? address.port : 0);
     });

@@ -54,8 +54,8 @@ export function openingOf(kind: Kind, { token, topics, v2 }: OpeningOptions): Op
 
 /** Where a client dials, and whom it tells what it hears. */
 export interface Line {
+  readonly host: string;
   readonly port: number;
-  readonly localAddress: string;
   /** What is read goes here; one for all clients, since each looks at it at once. */
   readonly buffer: Buffer;
   /** Text frames came, after the client was ready. */
@@ -83,7 +83,7 @@ class CountingClient {
 
   constructor(
     opening: Opening,
-    { port, localAddress, buffer, heard }: Line,
+    { host, port, buffer, heard }: Line,
     settle: { resolve: (socket: Socket) => void; reject: (error: Error) => void },
   ) {
     this.#opening = opening;
@@ -94,8 +94,7 @@ class CountingClient {
       this.#read(bytes, length);
       return true;
     };
-    const address = { host: '127.0.0.1', port, localAddress, noDelay: true };
-    this.#socket = connect({ ...address, onread: { buffer, callback } });
+    this.#socket = connect({ host, port, noDelay: true, onread: { buffer, callback } });
   }
 
   start(): void {

@@ -61,8 +61,11 @@ type Order = Prepare | Connect | ReportEvery | AskUsage;
 
 /** So many connect at a time. */
 const CONNECTING_MAX = 64;
-/** Clients of one source address: fewer than the ports a system gives out to one. */
-const CLIENTS_PER_ADDRESS = 20_000;
+/**
+ * Addresses of the loopback that clients dial in turn: a system looks long for a free port once some ten thousand lead to
+ * one address, those of the last minute's connections included.
+ */
+const ADDRESSES = 64;
 const READ_BUFFER_BYTES = 256 * 1024;
 
 class Generator {
@@ -109,9 +112,9 @@ class Generator {
   async #connectNext(): Promise<void> {
     const opening = this.#openings[this.#begun];
     if (opening === undefined) throw new Error('more clients than were prepared');
-    const localAddress = `127.0.0.${1 + Math.floor(this.#begun / CLIENTS_PER_ADDRESS)}`;
+    const host = `127.0.0.${1 + (this.#begun % ADDRESSES)}`;
     this.#begun += 1;
-    const line = { port: this.#port, localAddress, buffer: this.#buffer, heard: this.#heard };
+    const line = { host, port: this.#port, buffer: this.#buffer, heard: this.#heard };
     this.#sockets.push(await connectCounting(opening, line));
   }
 
