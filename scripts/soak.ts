@@ -88,7 +88,8 @@ try {
   const lines = readFileSync(results, 'utf8').split('\n').filter(Boolean).map(parsed);
   process.stdout.write(`\n${table(lines)}\n`);
   if (values.json !== undefined) writeFileSync(values.json, `${JSON.stringify(lines, null, 2)}\n`);
-  if (values.write) writeResults(lines);
+  // Documents say what holds: a run that failed is none.
+  if (values.write && status === 0) writeResults(lines);
   process.exitCode = status ?? 1;
 } finally {
   rmSync(directory, { recursive: true, force: true });

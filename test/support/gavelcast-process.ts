@@ -52,7 +52,10 @@ export function gavelcastEnv(
   };
 }
 
-/** Starts `gavelcast serve` and resolves once `/readyz` answers 200. Rejects with its output when it exits first. */
+/**
+ * Starts `gavelcast serve` and resolves once `/readyz` answers 200. Rejects with its output when it exits first,
+ * or is not ready in time; no process is left then.
+ */
 export async function startGavelcast(
   source: SourceAddress,
   extra: Record<string, string> = {},
@@ -96,13 +99,19 @@ export async function startGavelcast(
     },
   };
   if (options.waitUntilReady ?? true) {
-    await until(
-      async () => {
-        if (child.exitCode !== null) throw new Error(`gavelcast exited early:\n${output}`);
-        return isReady();
-      },
-      { withinMs: 30_000, what: () => `gavelcast to be ready:\n${output}` },
-    );
+    try {
+      await until(
+        async () => {
+          if (child.exitCode !== null) throw new Error(`gavelcast exited early:\n${output}`);
+          return isReady();
+        },
+        { withinMs: 30_000, what: () => `gavelcast to be ready:\n${output}` },
+      );
+    } catch (error) {
+      // Whoever asked for it never gets it, and could not stop it.
+      await gavelcast.stop('SIGKILL');
+      throw error;
+    }
   }
   return gavelcast;
 }

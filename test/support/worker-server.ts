@@ -58,7 +58,12 @@ export class WorkerServer {
     };
     const gavelcast = await startGavelcast(source, env, { waitUntilReady: false });
     // Three processes have to start.
-    await until(() => gavelcast.isReady(), { ...STEP, what: () => gavelcast.output() });
+    try {
+      await until(() => gavelcast.isReady(), { ...STEP, what: () => gavelcast.output() });
+    } catch (error) {
+      await gavelcast.stop('SIGKILL');
+      throw error;
+    }
     return new WorkerServer(gavelcast, `http://127.0.0.1:${adminPort}`);
   }
 
