@@ -14,18 +14,28 @@ const BACKOFF_MIN_MS = 100;
 const BACKOFF_MAX_MS = 30_000;
 /** A worker that served this long before it ended is replaced at once again. */
 const STABLE_MS = 60_000;
-/** A worker that says nothing for so long has stopped turning, and is ended. */
-const SILENT_MS_MAX = 30_000;
-/** Bytes a worker may leave lying before it is ended: it will not catch up. */
-const BACKLOG_BYTES_MAX = 256 * 1024 * 1024;
 /** Beyond the drain, for a worker to end. */
 const END_MARGIN_MS = 5000;
+
+/** When a worker that runs is taken for lost, and ended. */
+export interface WorkerLimits {
+  /** Looks in a row, one a second, in which it has said nothing: it has stopped turning. */
+  readonly silentLooksMax: number;
+  /** Bytes it may leave lying: it will not catch up. */
+  readonly backlogBytesMax: number;
+}
+
+export const WORKER_LIMITS: WorkerLimits = {
+  silentLooksMax: 30,
+  backlogBytesMax: 256 * 1024 * 1024,
+};
 
 export interface FleetOptions {
   /** Workers that serve. */
   readonly size: number;
   readonly drainMs: number;
   readonly inheritedFd: number | null;
+  readonly limits: WorkerLimits;
 }
 
 export interface FleetDeps {
@@ -126,14 +136,18 @@ export class Fleet {
     await Promise.all([...this.#processes].map((worker) => this.#dismiss(worker)));
   }
 
-  /** Ends workers that have stopped turning, or cannot keep up; call it about once a second. */
+  /**
+   * Ends workers that have stopped turning, or cannot keep up; call it about once a second. Silence is counted in looks,
+   * not in time: a primary that stood still itself has not looked, and finds nobody silent.
+   */
   look(): void {
-    const nowMs = performance.now();
+    const { silentLooksMax, backlogBytesMax } = this.#options.limits;
     for (const worker of this.#processes) {
       // One that does not serve yet has a time of its own, and takes the whole history at once.
       if (worker.address === null) continue;
-      if (worker.backlogBytes > BACKLOG_BYTES_MAX) worker.kill('behind');
-      else if (nowMs - worker.heardAtMs > SILENT_MS_MAX) worker.kill('silent');
+      worker.looksSinceHeard += 1;
+      if (worker.backlogBytes > backlogBytesMax) worker.kill('behind');
+      else if (worker.looksSinceHeard > silentLooksMax) worker.kill('silent');
     }
   }
 

@@ -11,7 +11,7 @@ import { Encoder, type Publication } from '../publication.ts';
 import { createTokenVerifier } from '../token-verifier.ts';
 import { encodeMessage } from './channel.ts';
 import { writeLine } from './channel-log.ts';
-import { Fleet, type FromServing } from './fleet.ts';
+import { Fleet, WORKER_LIMITS, type FromServing, type WorkerLimits } from './fleet.ts';
 import { PastPublications } from './past-publications.ts';
 import { PlaceDesk } from './place-desk.ts';
 import { PoolView } from './pool-view.ts';
@@ -40,6 +40,8 @@ export interface WorkerPoolDeps extends Omit<GatewayDeps, 'siblings'> {
   readonly zoneName: () => string;
   /** 0 to 1. */
   readonly random: () => number;
+  /** Absent: {@link WORKER_LIMITS}. */
+  readonly limits?: WorkerLimits;
 }
 
 /** One worker, for operators. */
@@ -81,7 +83,7 @@ export class WorkerPool implements Gateway {
 
   /** @param workers how many serve */
   constructor(options: GatewayOptions, workers: number, deps: WorkerPoolDeps) {
-    const { log, now, reads, random } = deps;
+    const { log, now, reads, random, limits = WORKER_LIMITS } = deps;
     this.#options = options;
     this.#deps = deps;
     this.#encoder = new Encoder(options, () => this.#serverTimeMs());
@@ -95,7 +97,7 @@ export class WorkerPool implements Gateway {
     this.#logs = Array.from({ length: workers }, (_, at) => log.child({ worker: at + 1 }));
     const { drainMs, inheritedFd } = options;
     this.#fleet = new Fleet(
-      { size: workers, drainMs, inheritedFd },
+      { size: workers, drainMs, inheritedFd, limits },
       {
         log,
         random,

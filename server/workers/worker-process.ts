@@ -45,9 +45,10 @@ export type WorkerState = 'new' | 'starting' | 'live' | 'serving' | 'draining' |
 export class WorkerProcess {
   readonly place: number;
   state: WorkerState = 'new';
-  /** What it said of itself last, and when (milliseconds on a clock that never jumps). */
+  /** What it said of itself last. */
   report: WorkerReport | null = null;
-  heardAtMs = performance.now();
+  /** How often its fleet has looked after it since it said anything. */
+  looksSinceHeard = 0;
   /** Where it listens. */
   address: Address | null = null;
   /** Why it is being ended, where that is our doing. */
@@ -73,7 +74,7 @@ export class WorkerProcess {
     });
     this.#channel = new Channel(pipe, {
       received: (message) => {
-        this.heardAtMs = performance.now();
+        this.looksSinceHeard = 0;
         received(this, message);
       },
       ended: () => {
