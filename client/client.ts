@@ -52,6 +52,8 @@ export class GavelcastClient {
   readonly #awaited = new Set<string>();
   #since: string | null = null;
   #moves = 0;
+  /** States told, of all items. */
+  #states = 0;
   #isFlushDue = false;
 
   /** Use `connect`. */
@@ -242,8 +244,10 @@ export class GavelcastClient {
       return;
     }
     const reset = watch?.isKnown ?? false;
+    this.#states += 1;
     if (watch) {
       watch.state = state;
+      watch.stateNumber = this.#states;
       watch.isKnown = true;
       watch.joinedAtMove = isPosition ? this.#moves - 1 : this.#moves;
       watch.bidCountInState = state.bidCount;
@@ -251,7 +255,7 @@ export class GavelcastClient {
     this.#deliver({ type: 'state', itemId, state, reset });
     const end = watch?.heldEnd;
     // The state has it.
-    if (end && this.#seen.add(end.eventId)) this.#emit(end);
+    if (end && this.#seen.add(end.eventId, this.#states) === 'first') this.#emit(end);
     if (watch) watch.heldEnd = null;
   }
 
@@ -284,7 +288,10 @@ export class GavelcastClient {
       return;
     }
     if (!event.eventId.startsWith('~')) this.#moveTo(event.eventId);
-    if (!this.#seen.add(event.eventId)) return;
+    // An `outbid` changes no state: it is news once.
+    const stateNumber = event.type === 'outbid' ? 0 : watch?.stateNumber;
+    const novelty = this.#seen.add(event.eventId, stateNumber);
+    if (novelty === 'repeated') return;
     if (watch?.state) {
       if (event.type === 'bid_retracted') watch.bidCountInState = 0;
       if (event.type === 'bid_update') {
@@ -292,9 +299,10 @@ export class GavelcastClient {
         if (event.skipped || event.bidCount > watch.state.bidCount + 1) this.#passedOver(watch);
       }
       watch.state = applyEvent(watch.state, event);
-      this.#deliver(event);
+      watch.handlers.tellAll(event);
+      if (novelty === 'first') this.#emit(event);
       this.#releaseEnd(watch);
-    } else {
+    } else if (novelty === 'first') {
       // Its state is on the way and has this event in it; those who watch the item wait for that.
       this.#emit(event);
     }

@@ -6,6 +6,8 @@ export interface Watch {
   readonly itemId: Id;
   readonly handlers: Handlers<WatchEvent>;
   state: AuctionState | null;
+  /** Which of all states the server has told it is; 0 before the first. */
+  stateNumber: number;
   /** A state was handed out: the next one that is not continuous with it is a reset. */
   isKnown: boolean;
   request: 'due' | 'sent' | 'answered';
@@ -24,6 +26,7 @@ export function newWatch(itemId: Id, handlers: Handlers<WatchEvent>): Watch {
     itemId,
     handlers,
     state: null,
+    stateNumber: 0,
     isKnown: false,
     request: 'due',
     joinedAtMove: Infinity,
