@@ -1,24 +1,14 @@
 /** Memory: a transaction of 100,000 rows, and a backlog that nobody takes. */
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { BinlogTail } from '../../cdc/binlog-tail.ts';
 import { FLAVOURS, startDatabase } from '../support/database-server.ts';
 import type { DatabaseServer } from '../support/database-server.ts';
+import { settledHeapBytes } from './support/settled-heap.ts';
 import { TailLab } from './support/tail-lab.ts';
 
 const MIB = 1024 * 1024;
 /** Live heap per kept row change that the queue's estimate must cover; see `transaction-queue.ts`. */
 const CHANGE_BYTES = 500;
-
-setFlagsFromString('--expose-gc');
-const collect = runInNewContext('gc') as () => void;
-
-function heapBytes(): number {
-  collect();
-  const { heapUsed, external } = process.memoryUsage();
-  return heapUsed + external;
-}
 
 describe.each(FLAVOURS)('%s', (flavour) => {
   let server: DatabaseServer;
@@ -42,11 +32,11 @@ describe.each(FLAVOURS)('%s', (flavour) => {
   test('100,000 updated rows in one transaction stay within the bound a change', async () => {
     const from = await lab.position();
     await lab.run('UPDATE items SET price = price + 1');
-    const before = heapBytes();
+    const before = await settledHeapBytes();
     const run = lab.tail(from);
     const changes = await run.untilChanges(100_000, 60_000);
     await run.stop();
-    const grown = heapBytes() - before;
+    const grown = (await settledHeapBytes()) - before;
     expect(changes.at(-1)).toMatchObject({
       kind: 'update',
       index: 99_999,
@@ -58,19 +48,19 @@ describe.each(FLAVOURS)('%s', (flavour) => {
   test('100,000 rows that change nothing of ours take no memory', async () => {
     const from = await lab.position();
     await lab.run('UPDATE items SET views = views + 1');
-    const before = heapBytes();
+    const before = await settledHeapBytes();
     const run = lab.tail(from);
     await lab.run('INSERT INTO bids (item_id, user_id, amount) VALUES (1, 1, 1)');
     await run.untilChanges(1, 60_000);
     expect(run.tail.counters.rowChanges).toBe(100_001);
-    expect(heapBytes() - before).toBeLessThan(8 * MIB);
+    expect((await settledHeapBytes()) - before).toBeLessThan(4 * MIB);
   });
 
   test('a backlog waits on the server, not here, and comes whole', async () => {
     const from = await lab.position();
     for (let at = 0; at < 2000; at += 1)
       await lab.run(`UPDATE items SET price = price + 1 LIMIT 20`);
-    const before = heapBytes();
+    const before = await settledHeapBytes();
     const nothing = (): void => undefined;
     const log = {
       debug: nothing,
@@ -90,7 +80,7 @@ describe.each(FLAVOURS)('%s', (flavour) => {
     for await (const each of tail.transactions(from, abort.signal)) {
       taken += each.transaction.changes.length;
       if (taken % 4000 === 0) {
-        most = Math.max(most, heapBytes() - before);
+        most = Math.max(most, (await settledHeapBytes()) - before);
         // Longer than the server may be silent.
         await new Promise((resolve) => setTimeout(resolve, 350));
       }
