@@ -12,7 +12,6 @@ import { xidOf } from './logged-statement.ts';
 
 /** Bytes of every event's common header. */
 export const EVENT_HEADER_BYTES = 19;
-export const CHECKSUM_BYTES = 4;
 
 /** Where things stand in the common header. */
 export const TYPE_AT = 4;

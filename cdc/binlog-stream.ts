@@ -126,6 +126,11 @@ export class BinlogStream {
     return this.#queue.isEmpty ? this.#streamAt : this.#yieldedAt;
   }
 
+  /** The end of the last transaction that was taken; null before the first. */
+  get yieldedAt(): BinlogPosition | null {
+    return this.#yieldedAt;
+  }
+
   get queuedBytes(): number {
     return this.#queue.bytes;
   }

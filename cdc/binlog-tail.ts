@@ -4,6 +4,7 @@
 import type { Clock, Log } from '../src/ports.ts';
 import { BinlogStream } from './binlog-stream.ts';
 import type { StreamState, TailOptions } from './binlog-stream.ts';
+import { DamagedReads } from './damaged-reads.ts';
 import type { ServerIdClaim } from './server-id-claim.ts';
 import type { BinlogPosition, SourcePosition } from './source-position.ts';
 import type { TailedTransaction } from './tailed-transaction.ts';
@@ -38,6 +39,7 @@ export class BinlogTail {
   readonly #counters = { statementWrites: 0, rowChanges: 0, packets: 0 };
   readonly #alarm: { statementAtMs: number } = { statementAtMs: -Infinity };
   readonly #claim: ServerIdClaim = { connectionId: null };
+  readonly #damagedReads = new DamagedReads();
   #packetAtMs = 0;
   #stream: BinlogStream | null = null;
 
@@ -78,8 +80,8 @@ export class BinlogTail {
    * committed before the failure has been yielded. Sockets, timers and listeners are gone when it has ended, at most
    * some two seconds later even from a frozen server. One call at a time.
    *
-   * @throws AppError SOURCE_UNREACHABLE, SOURCE_DISCONNECTED, SOURCE_SILENT, SOURCE_ACCESS_DENIED, SERVER_ID_CONFLICT,
-   *   BINLOG_POSITION_LOST, ROW_UNDECODABLE, SCHEMA_CHANGED, SOURCE_UNSUITABLE
+   * @throws AppError SOURCE_UNREACHABLE, SOURCE_DISCONNECTED, SOURCE_SILENT, EVENT_DAMAGED, SOURCE_ACCESS_DENIED,
+   *   SERVER_ID_CONFLICT, BINLOG_POSITION_LOST, BINLOG_DAMAGED, ROW_UNDECODABLE, SCHEMA_CHANGED, SOURCE_UNSUITABLE
    */
   async *transactions(
     from: SourcePosition,
@@ -109,6 +111,8 @@ export class BinlogTail {
         if (next === null) return;
         yield next;
       }
+    } catch (error) {
+      throw this.#damagedReads.judge(error, stream.yieldedAt ?? from.binlog);
     } finally {
       signal.removeEventListener('abort', onAbort);
       await stream.close();

@@ -29,6 +29,7 @@ export interface ContinuityOptions {
 /** Old rows that cannot be read are no reason not to go on from now. */
 const OF_THE_PAST: ReadonlySet<ErrorCode> = new Set([
   'BINLOG_POSITION_LOST',
+  'BINLOG_DAMAGED',
   'ROW_UNDECODABLE',
   'SCHEMA_CHANGED',
 ]);

@@ -5,10 +5,8 @@
  *
  * Every inside that is used is checked when it is taken, so an upgrade that moves one fails at once and by name.
  */
-import { crc32 } from 'node:zlib';
 import { AppError } from '../src/errors.ts';
 import {
-  CHECKSUM_BYTES,
   EVENT_HEADER_BYTES,
   EVENT_TYPES,
   EventReader,
@@ -17,6 +15,7 @@ import {
 } from './binlog-event.ts';
 import type { BinlogEvent } from './binlog-event.ts';
 import { Undecodable } from './byte-reader.ts';
+import { EventChecksum } from './event-checksum.ts';
 import { isSmall, readPayload, unpackAsStream, unpackAtOnce } from './transaction-payload.ts';
 
 /** mysql2's packet: the bytes from `offset` to `end`. */
@@ -55,9 +54,10 @@ export interface DumpOptions {
 
 type Holder = 'consumer' | 'payload';
 
-/** What each packet of the dump begins with: an event, or the server's end-of-file. */
+/** What each packet of the dump begins with: an event, the server's end-of-file, or its error. */
 const MARKER_EVENT = 0x00;
 const MARKER_END = 0xfe;
+const MARKER_ERROR = 0xff;
 
 export class DumpPackets {
   readonly #connection: VendorConnection;
@@ -67,9 +67,8 @@ export class DumpPackets {
   readonly #handle: (packet?: VendorPacket) => void;
   readonly #pauseReading: () => void;
   readonly #resumeReading: () => void;
+  readonly #checksum = new EventChecksum();
   readonly #holders = new Set<Holder>();
-  /** Whether events of the file being read carry a checksum; its format event, which comes first, says so. */
-  #fileHasChecksum = false;
   #isClosed = false;
 
   /** @throws Error when the driver's insides are not as expected */
@@ -147,27 +146,24 @@ export class DumpPackets {
     if (marker === MARKER_END && end - offset < 9) {
       throw new AppError('SOURCE_DISCONNECTED', 'the server ended the binlog stream');
     }
-    if (marker !== MARKER_EVENT) {
+    if (marker === MARKER_ERROR) {
       this.#handle(packet);
       return;
     }
-    const at = offset + 1;
-    switch (buffer[at + TYPE_AT] ?? 0) {
-      case EVENT_TYPES.format:
-        // Its own checksum it has in any case.
-        this.#fileHasChecksum = buffer[end - CHECKSUM_BYTES - 1] === 1;
-        return;
-      case EVENT_TYPES.rotate:
-      case EVENT_TYPES.heartbeat:
-        // Made by the server on the way, with a checksum or without, whatever the file has.
-        this.#read(buffer, at, endOf(packet, hasValidChecksum(buffer.subarray(at, end))));
-        return;
-      case EVENT_TYPES.payload:
-        this.#unpack(packet);
-        return;
-      default:
-        this.#read(buffer, at, endOf(packet, this.#fileHasChecksum));
+    // The one byte that no checksum covers.
+    if (marker !== MARKER_EVENT) {
+      throw new AppError('EVENT_DAMAGED', 'a packet of the binlog stream begins with a wrong byte');
     }
+    const at = offset + 1;
+    const event = buffer.subarray(at, end);
+    const type = event[TYPE_AT];
+    if (type === EVENT_TYPES.format) {
+      this.#checksum.follow(event);
+      return;
+    }
+    const length = this.#checksum.lengthWithout(event);
+    if (type === EVENT_TYPES.payload) this.#unpack(event.subarray(0, length));
+    else this.#read(buffer, at, at + length);
   }
 
   #read(bytes: Buffer, at: number, end: number, endOffset: number | null = null): void {
@@ -175,15 +171,11 @@ export class DumpPackets {
     if (event !== null) this.#listener.onEvent(event);
   }
 
-  #unpack(packet: VendorPacket): void {
-    const at = packet.offset + 1;
-    const whole = packet.buffer.subarray(at, packet.end);
-    if (this.#fileHasChecksum && !hasValidChecksum(whole)) {
-      throw new AppError('ROW_UNDECODABLE', 'a compressed transaction has a wrong checksum');
-    }
-    if (whole.length < EVENT_HEADER_BYTES + CHECKSUM_BYTES) throw new Undecodable('is cut off');
-    const payload = readPayload(whole.subarray(0, endOf(packet, this.#fileHasChecksum) - at));
-    const endOffset = whole.readUInt32LE(POSITION_AT);
+  /** @param event without its checksum */
+  #unpack(event: Buffer): void {
+    if (event.length < EVENT_HEADER_BYTES) throw new Undecodable('is cut off');
+    const payload = readPayload(event);
+    const endOffset = event.readUInt32LE(POSITION_AT);
     // A pause asked for inside the transaction takes effect behind it.
     const onEvent = (inner: Buffer): void => {
       if (!this.#isClosed) this.#read(inner, 0, inner.length, endOffset);
@@ -221,17 +213,6 @@ export class DumpPackets {
  */
 export function destroySocket(connection: unknown): void {
   vendorConnection(connection).stream.destroy();
-}
-
-/** Where the event in a packet ends, checksum excluded. */
-function endOf({ end }: VendorPacket, hasChecksum: boolean): number {
-  return hasChecksum ? end - CHECKSUM_BYTES : end;
-}
-
-/** Whether the last four bytes of an event are the checksum of the rest. */
-function hasValidChecksum(event: Buffer): boolean {
-  const end = event.length - CHECKSUM_BYTES;
-  return end >= EVENT_HEADER_BYTES && crc32(event.subarray(0, end)) === event.readUInt32LE(end);
 }
 
 /** The driver's connection with the insides we use. The one cast over mysql2: it types none of them. */

@@ -60,7 +60,7 @@ export function nextAttempt(options: {
   readonly code: ErrorCode;
 }): number {
   // The server answered, however long it had been away: the fresh book need not wait for that.
-  if (options.code === 'BINLOG_POSITION_LOST') return 1;
+  if (ERRORS[options.code].action === 'resync') return 1;
   // Whoever shares our server id is evicted by us in turn: such a connection lives, and is no good sign.
   const wasGood = options.livedMs >= GOOD_CONNECTION_MS && options.code !== 'SERVER_ID_CONFLICT';
   return wasGood ? 1 : options.attempt + 1;

@@ -22,9 +22,11 @@ export const ERRORS = {
   SOURCE_UNREACHABLE: { action: 'retry', log: 'warn' },
   SOURCE_DISCONNECTED: { action: 'retry', log: 'warn' },
   SOURCE_SILENT: { action: 'retry', log: 'warn' },
+  EVENT_DAMAGED: { action: 'retry', log: 'error' },
   SOURCE_ACCESS_DENIED: { action: 'retry', log: 'error' },
   SERVER_ID_CONFLICT: { action: 'retry', log: 'error' },
   BINLOG_POSITION_LOST: { action: 'resync', log: 'error' },
+  BINLOG_DAMAGED: { action: 'resync', log: 'error' },
   ROW_UNDECODABLE: { action: 'halt', log: 'fatal' },
   SCHEMA_CHANGED: { action: 'halt', log: 'fatal' },
 } as const satisfies Record<string, ErrorPolicy>;

@@ -24,9 +24,11 @@ describe('recovery', () => {
     SOURCE_UNREACHABLE: 'resume',
     SOURCE_DISCONNECTED: 'resume',
     SOURCE_SILENT: 'resume',
+    EVENT_DAMAGED: 'resume',
     SOURCE_ACCESS_DENIED: 'resume',
     SERVER_ID_CONFLICT: 'resume',
     BINLOG_POSITION_LOST: 'reload',
+    BINLOG_DAMAGED: 'reload',
     ROW_UNDECODABLE: 'halt',
     SCHEMA_CHANGED: 'halt',
   };

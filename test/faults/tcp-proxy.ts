@@ -25,6 +25,7 @@ export class TcpProxy {
   #target: () => number;
   #mode: ProxyMode = 'pass';
   #delayMs = 0;
+  #alter: ((data: Buffer) => void) | null = null;
   #accepted = 0;
 
   private constructor(server: Server, target: number) {
@@ -74,6 +75,11 @@ export class TcpProxy {
     this.#delayMs = ms;
   }
 
+  /** What goes to clients passes through here first, piece by piece, and may be changed in place; null: it does not. */
+  alter(change: ((data: Buffer) => void) | null): void {
+    this.#alter = change;
+  }
+
   /** Ends every connection with a reset. */
   cut(): void {
     this.cutSome(() => true);
@@ -118,6 +124,7 @@ export class TcpProxy {
   #forward(link: Link, from: Socket, to: Socket): void {
     from.on('data', (data: Buffer) => {
       if (link.isSwallowed) return;
+      if (to === link.client) this.#alter?.(data);
       if (this.#delayMs > 0) setTimeout(() => to.write(data), this.#delayMs);
       else if (!to.write(data)) from.pause();
     });
