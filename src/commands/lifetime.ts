@@ -14,7 +14,7 @@ export function parseLifetime(text: string): number | null {
   return seconds > 0 ? seconds : null;
 }
 
-/** `3 d 4 h`, `12 min`, `40 s`: the two largest units that matter. */
+/** `3 d 4 h`, `12 min 5 s`, `40 s`: the two largest units that matter. */
 export function duration(ms: number): string {
   const seconds = Math.max(0, Math.round(ms / 1000));
   const days = Math.floor(seconds / 86_400);
@@ -22,5 +22,6 @@ export function duration(ms: number): string {
   const minutes = Math.floor((seconds % 3600) / 60);
   if (days > 0) return `${days.toString()} d ${hours.toString()} h`;
   if (hours > 0) return `${hours.toString()} h ${minutes.toString()} min`;
-  return minutes > 0 ? `${minutes.toString()} min` : `${seconds.toString()} s`;
+  const rest = `${(seconds % 60).toString()} s`;
+  return minutes > 0 ? `${minutes.toString()} min ${rest}` : rest;
 }

@@ -14,6 +14,8 @@ export interface LoadRun {
   readonly steadyMs: number;
   /** Events in that time. */
   readonly steadyEvents: number;
+  /** How late the test's own event loop ran, 99th percentile: no time in the report is told more exactly. */
+  readonly ownDelayMs: number;
   /** True: ended by a signal, before its time. */
   readonly isPartial: boolean;
 }
@@ -54,6 +56,7 @@ export function loadReport(tally: LoadTally, run: LoadRun) {
       spread: quantiles(spread),
       countdown: quantiles(countdown),
     },
+    ownDelayMs: Math.round(run.ownDelayMs * 1000) / 1000,
     closesByCode: Object.fromEntries(tally.closesByCode),
     refusalsByStatus: Object.fromEntries(tally.refusalsByStatus),
     failuresByError: Object.fromEntries(tally.failuresByError),
@@ -76,6 +79,7 @@ export function loadReportText(report: LoadReport): string {
     ['events', `${number(events.total)}, ${number(events.perSecond)}/s ${counts(events.byType)}`],
     ['spread', quantileText(milliseconds.spread)],
     ['countdown', quantileText(milliseconds.countdown)],
+    ['own delay', `p99 ${msText(report.ownDelayMs)}`],
     [
       'bids',
       `${number(bids.missed)} missed, ${number(bids.repeated)} repeated, ${number(bids.unrecovered)} not recovered`,
@@ -122,8 +126,13 @@ function quantiles(histogram: RecordableHistogram): Quantiles | null {
 function quantileText(quantiles: Quantiles | null): string {
   if (quantiles === null) return 'not measured';
   const { count, p50, p95, p99, max } = quantiles;
-  const ms = (value: number): string => `${value < 10 ? value.toFixed(1) : value.toFixed(0)} ms`;
-  return `p50 ${ms(p50)}, p95 ${ms(p95)}, p99 ${ms(p99)}, max ${ms(max)} (${number(count)})`;
+  const times = { p50, p95, p99, max };
+  const texts = Object.entries(times).map(([name, value]) => `${name} ${msText(value)}`);
+  return `${texts.join(', ')} (${number(count)})`;
+}
+
+function msText(value: number): string {
+  return `${value < 10 ? value.toFixed(1) : value.toFixed(0)} ms`;
 }
 
 function counts(byName: Readonly<Record<string, number>>): string {

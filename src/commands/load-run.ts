@@ -2,6 +2,7 @@
  * The clients of a load test: started one after the other, kept connected as the close codes say, and counted.
  */
 import { setMaxListeners } from 'node:events';
+import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import { BidSequence } from './bid-sequence.ts';
@@ -39,6 +40,8 @@ export interface LoadDeps {
 
 const STEP_MS = 20;
 const PROGRESS_EVERY_MS = 1000;
+/** How often it is looked how late our own event loop runs. */
+const LOOP_EVERY_MS = 10;
 
 /** Runs it to the end, or to the signal; every connection is closed when this resolves. */
 export async function runLoad(plan: LoadPlan, deps: LoadDeps): Promise<LoadRun> {
@@ -46,6 +49,8 @@ export async function runLoad(plan: LoadPlan, deps: LoadDeps): Promise<LoadRun> 
   const over = new AbortController();
   const ending = AbortSignal.any([signal, over.signal]);
   setMaxListeners(0, ending);
+  const loop = monitorEventLoopDelay({ resolution: LOOP_EVERY_MS });
+  loop.enable();
   const startedAtMs = performance.now();
   const progress = startProgress(deps, startedAtMs);
   const clients: Promise<void>[] = [];
@@ -59,6 +64,7 @@ export async function runLoad(plan: LoadPlan, deps: LoadDeps): Promise<LoadRun> 
   const endedAtMs = performance.now();
   const steadyEvents = tally.events - eventsBefore;
   clearInterval(progress);
+  loop.disable();
   over.abort();
   await Promise.all(clients);
   return {
@@ -67,6 +73,7 @@ export async function runLoad(plan: LoadPlan, deps: LoadDeps): Promise<LoadRun> 
     elapsedMs: endedAtMs - startedAtMs,
     steadyMs: endedAtMs - steadyAtMs,
     steadyEvents,
+    ownDelayMs: Math.max(0, loop.percentile(99) / 1e6 - LOOP_EVERY_MS),
     isPartial: signal.aborted,
   };
 }

@@ -89,6 +89,7 @@ describe.each(FLAVOURS)('on %s', (flavour) => {
         // All but the first client of each event.
         spread: { count: BIDS * (CLIENTS - 1) },
       },
+      ownDelayMs: expect.any(Number) as number,
     });
   });
 
@@ -111,6 +112,7 @@ describe.each(FLAVOURS)('on %s', (flavour) => {
     // Some came back before it was live, and were asked to come again.
     expect(command.stdout()).toMatch(/^closed +1012: \d+$/m);
     expect(command.stdout()).toMatch(/^bids +0 missed, 0 repeated, 0 not recovered$/m);
+    expect(command.stdout()).toMatch(/^own delay +p99 \d+(\.\d)? ms$/m);
     expect(command.stdout()).toMatch(/^verdict +not clean$/m);
   });
 

@@ -74,6 +74,25 @@ describe.each(FLAVOURS)('on %s', (flavour) => {
     expect(serve.stdout() + serve.stderr()).not.toContain(stage.source.password);
   });
 
+  test('SIGUSR2 makes the log say more while it runs, and less again', async () => {
+    const port = await freePort();
+    const env = { WS_PORT: String(port), LOG_FORMAT: 'json', LOG_LEVEL: 'warn' };
+    const serve = startCommand(['serve'], gavelcastEnv(stage.source, env));
+    await untilReady(port, serve);
+    expect(serve.stdout()).not.toMatch(/"level":"(debug|info)"/);
+    for (const level of ['debug', 'warn']) {
+      serve.child.kill('SIGUSR2');
+      await serve.says(`"to":"${level}"`);
+    }
+    serve.child.kill('SIGUSR2');
+    await until(() => serve.stdout().split('"to":"debug"').length === 3, {
+      what: () => serve.stdout(),
+    });
+    serve.child.kill('SIGTERM');
+    expect(await serve.exited()).toBe(0);
+    expect(serve.stdout()).toMatch(/"level":"info".*"msg":"stopped"/);
+  });
+
   test('tail and watch print a bid: readable, and as JSON exactly as clients get it', async () => {
     const { itemId, bidder } = await newItem();
     const other = await newItem();
