@@ -26,6 +26,7 @@ interface Line {
   readonly cuts: number;
   readonly kills: number;
   readonly databaseRestarts: number;
+  readonly holds: number;
   readonly recovered: number;
   readonly fallbacks: number;
   readonly lost: number;
@@ -49,6 +50,7 @@ const COLUMNS: readonly (readonly [head: string, cell: (line: Line) => string])[
   ['links cut', ({ cuts }) => count(cuts)],
   ['nodes killed', ({ kills }) => count(kills)],
   ['database restarts', ({ databaseRestarts }) => count(databaseRestarts)],
+  ['replica kept behind', ({ holds }) => count(holds)],
   ['recovered', ({ recovered }) => count(recovered)],
   ['fresh state', ({ fallbacks }) => count(fallbacks)],
   ['lost', ({ lost }) => count(lost)],

@@ -3,6 +3,7 @@ import { fork, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { sum } from './course-judge.ts';
+import { EXPLANATIONS_MAX } from './client-report.ts';
 import type { Assignment, Command, Report } from './client-report.ts';
 import type { Courses } from './courses.ts';
 
@@ -76,5 +77,6 @@ function together(a: Report, b: Report): Report {
     items: sum(a.items, b.items),
     byName: sum(a.byName, b.byName),
     wrongStates: a.wrongStates + b.wrongStates,
+    explanations: [...a.explanations, ...b.explanations].slice(0, EXPLANATIONS_MAX),
   };
 }

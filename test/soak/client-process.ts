@@ -1,6 +1,6 @@
 /** A process full of clients; told what to do by the soak that forked it. */
 import { NOTHING, sum } from './course-judge.ts';
-import type { Command, Report } from './client-report.ts';
+import { EXPLANATIONS_MAX, type Command, type Report } from './client-report.ts';
 import type { Courses } from './courses.ts';
 import { SoakClient } from './soak-client.ts';
 
@@ -37,5 +37,6 @@ function reportOf(courses: Courses | null): Report {
     items: verdicts.reduce((all, { items }) => sum(all, items), NOTHING),
     byName: verdicts.reduce((all, { byName }) => sum(all, byName), NOTHING),
     wrongStates: verdicts.reduce((all, { wrongStates }) => all + wrongStates, 0),
+    explanations: verdicts.flatMap(({ explanations }) => explanations).slice(0, EXPLANATIONS_MAX),
   };
 }

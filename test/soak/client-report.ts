@@ -12,6 +12,9 @@ export type Command =
   /** Asks for a report, in which the clients are judged where there are courses. */
   | { readonly kind: 'report'; readonly courses: Courses | null };
 
+/** More than a reader looks at would only bury it. */
+export const EXPLANATIONS_MAX = 2;
+
 export interface Report {
   readonly clients: number;
   /** Connected now. */
@@ -30,4 +33,6 @@ export interface Report {
   readonly byName: Verdict;
   /** Items whose state at a client differs from the tables. */
   readonly wrongStates: number;
+  /** Clients and items that are wrong, the first few, each with what can tell why. */
+  readonly explanations: readonly string[];
 }

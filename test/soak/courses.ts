@@ -127,8 +127,8 @@ export class CourseLog {
     if (end.winnerId !== null) this.byName.push({ userId: end.winnerId, key });
   }
 
-  started(): void {
-    this.#add(startedKey(this.#place.endTime), { status: 'active' });
+  started(endTime: string): void {
+    this.#add(startedKey(endTime), { status: 'active', endTime });
   }
 
   #add(key: string, change: Partial<Place>): void {

@@ -32,7 +32,7 @@ interface Writer {
   readonly live: readonly Item[];
   /** Those to be completed, the next one first. */
   readonly ending: Item[];
-  /** Expires and is started again. */
+  /** Expires and is started again, each time for longer: so no two states of it are alike. */
   readonly relisted: Item;
 }
 
@@ -153,8 +153,9 @@ export class PortalLoad {
   ): Promise<void> {
     const { itemId } = item.log;
     if (item === writer.relisted) {
-      const status = item.status === 'active' ? 'expired' : 'active';
-      await connection.query('UPDATE items SET status = ? WHERE id = ?', [status, itemId]);
+      const [status, seconds] = item.status === 'active' ? ['expired', 0] : ['active', 300];
+      const sql = 'UPDATE items SET status = ?, end_time = FROM_UNIXTIME(?) WHERE id = ?';
+      await connection.query(sql, [status, item.endTimeMs / 1000 + seconds, itemId]);
     } else if (turn % 9 === 0) {
       const seconds = item.endTimeMs / 1000 + 300;
       const sql = 'UPDATE items SET end_time = FROM_UNIXTIME(?) WHERE id = ?';
@@ -210,12 +211,13 @@ export class PortalLoad {
     item.cents = cents;
     item.leaderId = leaderId;
     const endTimeMs = Number(row['ends']) * 1000;
-    if (endTimeMs !== item.endTimeMs) log.extended(isoOf(endTimeMs));
-    item.endTimeMs = endTimeMs;
     const status = String(row['status']);
+    const isStarted = status === 'active' && item.status !== 'active';
+    if (endTimeMs !== item.endTimeMs && !isStarted) log.extended(isoOf(endTimeMs));
+    item.endTimeMs = endTimeMs;
     if (status === item.status) return;
     item.status = status;
-    if (status === 'active') log.started();
+    if (isStarted) log.started(isoOf(endTimeMs));
     else if (status === 'completed')
       log.ended('sold', { finalPrice: cents / 100, winnerId: leaderId });
     else log.ended('unsold', { finalPrice: null, winnerId: null });

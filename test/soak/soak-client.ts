@@ -7,15 +7,27 @@ import { mintToken } from '../support/auction-client.ts';
 import { judgeByName, judgeItem, NOTHING, sum } from './course-judge.ts';
 import type { Told, ToldByName, Verdict } from './course-judge.ts';
 import { bidKey, endedKey, extendedKey, outbidKey, startedKey } from './courses.ts';
-import type { Courses } from './courses.ts';
+import type { Courses, Row } from './courses.ts';
+import { LinkLog } from './link-log.ts';
 
 /** As long as the soak may last. */
 const TOKEN_SECONDS = 24 * 3600;
+
+/** One client, judged. */
+export interface Judgement {
+  readonly items: Verdict;
+  readonly byName: Verdict;
+  /** Watched items that it shows otherwise than the tables. */
+  readonly wrongStates: number;
+  /** For each item it is wrong about: the faults, and what passed over its links of late. */
+  readonly explanations: readonly string[];
+}
 
 export class SoakClient {
   readonly userId: number;
   readonly #told = new Map<number, Told[]>();
   readonly #byName: ToldByName[] = [];
+  readonly #log = new LinkLog();
   readonly #client: GavelcastClient;
   readonly recoveryMs: number[] = [];
   readonly losses: string[] = [];
@@ -33,7 +45,7 @@ export class SoakClient {
   ) {
     this.userId = userId;
     const getToken = (): string => mintToken(userId, { expiresIn: TOKEN_SECONDS });
-    this.#client = connect({ url, getToken });
+    this.#client = connect({ url, getToken }, this.#log.environment());
     for (const itemId of itemIds) {
       const told: Told[] = [];
       this.#told.set(itemId, told);
@@ -71,29 +83,54 @@ export class SoakClient {
     return [...this.#told.keys()].every((itemId) => this.#client.state(itemId) !== null);
   }
 
-  judge(courses: Courses): { items: Verdict; byName: Verdict; wrongStates: number } {
-    const items = courses.items.reduce((total, course) => {
-      const told = this.#told.get(course.itemId);
-      return told === undefined ? total : sum(total, judgeItem(course, told));
-    }, NOTHING);
+  judge(courses: Courses): Judgement {
+    let items = NOTHING;
+    let wrongStates = 0;
+    const explanations: string[] = [];
+    for (const course of courses.items) {
+      const { itemId } = course;
+      const told = this.#told.get(itemId);
+      if (told === undefined) continue;
+      const verdict = judgeItem(course, told);
+      items = sum(items, verdict);
+      const row = courses.tables.find((each) => each.itemId === itemId);
+      const isWrong = row !== undefined && !this.#shows(row);
+      if (isWrong) wrongStates += 1;
+      if (isWrong || verdict.faults.length > 0)
+        explanations.push(this.#explain(itemId, verdict, row));
+    }
     const byName = judgeByName(courses.byName[this.userId] ?? [], this.#byName);
-    const wrong = courses.tables.filter(({ itemId, ...row }) => {
-      if (!this.#told.has(itemId)) return false;
-      const state = this.#client.state(itemId);
-      return Object.entries(row).some(
-        ([field, value]) => (state === null ? null : Reflect.get(state, field)) !== value,
-      );
-    });
-    return { items, byName, wrongStates: wrong.length };
+    return { items, byName, wrongStates, explanations };
+  }
+
+  #shows({ itemId, ...row }: Row): boolean {
+    const state = this.#client.state(itemId);
+    if (state === null) return false;
+    return Object.entries(row).every(([field, value]) => Reflect.get(state, field) === value);
+  }
+
+  #explain(itemId: number, { faults }: Verdict, row: Row | undefined): string {
+    const { state, reason, transport } = this.#client.connection;
+    return [
+      `user ${this.userId}, item ${itemId}, ${state} (${reason}) over ${transport}:`,
+      ...faults,
+      `shows  ${JSON.stringify(this.#client.state(itemId))}`,
+      `tables ${JSON.stringify(row)}`,
+      ...this.#log.about(itemId),
+    ].join('\n');
   }
 
   #take(event: WatchEvent, told: Told[]): void {
     const key = keyOf(event);
+    const itemId = Number(event.itemId);
     if (key !== null) {
+      this.#log.note(`told: ${key}`, itemId);
       this.events += 1;
       told.push({ kind: 'event', key, skipped: 'skipped' in event ? (event.skipped ?? 0) : 0 });
     } else if (event.type === 'state') {
       const { bidCount, status, endTime } = event.state;
+      const what = event.reset ? 'a reset' : 'a state';
+      this.#log.note(`told: ${what}, bid ${bidCount}, ${status} until ${String(endTime)}`, itemId);
       told.push({ kind: 'state', place: { bidCount, status, endTime }, isReset: event.reset });
       if (event.reset) this.#fellBack();
     }
@@ -105,7 +142,8 @@ export class SoakClient {
     this.#hasFallenBack = true;
   }
 
-  #connectionChanged({ state, reason, code }: ConnectionStatus): void {
+  #connectionChanged({ state, reason, code, transport }: ConnectionStatus): void {
+    this.#log.note(`${state} (${reason} ${code ?? ''}) over ${transport}`);
     if (state === 'reconnecting') {
       if (this.#lostAtMs === null) this.losses.push(code === null ? reason : String(code));
       this.#lostAtMs ??= performance.now();

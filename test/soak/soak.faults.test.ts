@@ -28,13 +28,19 @@ describe.each(FLAVOURS)('on %s', (flavour) => {
       });
       if (RESULTS !== undefined) appendFileSync(RESULTS, `${JSON.stringify(result)}\n`);
       const { items, byName, lost, repeated, invented, wrongStates } = result;
-      const context = [...items.faults, ...byName.faults, ...result.timeline].join('\n');
+      // What explains a failure comes last: long output is cut in its middle.
+      const { timeline, explanations } = result;
+      const faults = [...items.faults, ...byName.faults];
+      const context = ['', ...timeline, ...faults, ...explanations].join('\n');
       expect({ lost, repeated, invented, wrongStates }, context).toEqual({
         ...{ lost: 0, repeated: 0, invented: 0, wrongStates: 0 },
       });
       expect(result.databaseRestarts).toBe(2);
+      expect(result.holds).toBeGreaterThanOrEqual(2);
+      // A node that is behind does not know the places of clients that come from the other one.
+      expect(result.fallbacks).toBeGreaterThan(0);
       expect(result.kills).toBeGreaterThanOrEqual(2);
-      expect(result.recovered).toBeGreaterThan(CLIENTS);
+      expect(result.recovered).toBeGreaterThan(CLIENTS / 2);
       expect(items.delivered).toBeGreaterThan(CLIENTS);
       expect(byName.delivered).toBeGreaterThan(0);
     },

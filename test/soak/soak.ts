@@ -1,11 +1,12 @@
 /**
  * The soak: hundreds of users with the shipped SDK over two nodes, one beside a primary and one beside its replica, while
- * links are cut, nodes are killed and the database is restarted. In the end everybody's list is compared with the tables.
+ * links are cut, nodes are killed, the replica lags and the database is restarted. In the end everybody's list is
+ * compared with the tables.
  */
 import { setTimeout as pause } from 'node:timers/promises';
 import { TcpProxy } from '../faults/tcp-proxy.ts';
 import type { DatabaseServer, Flavour } from '../support/database-server.ts';
-import { startReplica } from '../support/replica.ts';
+import { setApplying, startReplica } from '../support/replica.ts';
 import { setStage, type Stage } from '../support/stage.ts';
 import { until } from '../support/until.ts';
 import { ClientPool } from './client-pool.ts';
@@ -39,6 +40,8 @@ export interface SoakResult {
   readonly cuts: number;
   readonly kills: number;
   readonly databaseRestarts: number;
+  /** Times that the replica was kept behind. */
+  readonly holds: number;
   readonly returns: number;
   readonly recovered: number;
   readonly fallbacks: number;
@@ -53,12 +56,16 @@ export interface SoakResult {
   readonly losses: Readonly<Record<string, number>>;
   /** What happened when, and what the nodes said of it: to explain each fallback by. */
   readonly timeline: readonly string[];
+  /** Clients and items that are wrong in the end, the first few. */
+  readonly explanations: readonly string[];
 }
 
 const ITEMS_A_CLIENT = 4;
 const DURABLE = { sync_binlog: '1', innodb_flush_log_at_trx_commit: '1' };
 const TICK_MS = 250;
 const PROGRESS_EVERY_MS = 5_000;
+/** How long the replica applies nothing at a time; it begins shortly before the primary's node is killed. */
+const HOLD_MS = 5_000;
 const SETTLE_WITHIN_MS = 120_000;
 /** Share of new connections that go to a node without asking whether it is up. */
 const BLIND = 0.1;
@@ -87,6 +94,7 @@ class Soak {
   #startedAtMs = performance.now();
   #cuts = 0;
   #databaseRestarts = 0;
+  #holds = 0;
   #parts: Parts | null = null;
 
   constructor(options: SoakOptions) {
@@ -125,14 +133,14 @@ class Soak {
       new ClientPool({ url: `ws://127.0.0.1:${proxy.port.toString()}`, clients }),
     );
     const [primaryNode, replicaNode] = nodes;
-    this.#parts = { stage, load, nodes: [primaryNode, replicaNode], proxy, pool };
+    this.#parts = { stage, replica, load, nodes: [primaryNode, replicaNode], proxy, pool };
     await this.#untilLive(pool);
     this.#print(`${count} clients connected to two nodes beside ${stage.server.version}`);
   }
 
-  /** Cuts, kills and restarts under load. */
+  /** Cuts, kills, restarts and a replica that lags, under load. */
   async storm(): Promise<void> {
-    const { stage, load, nodes, proxy } = this.#live;
+    const { stage, replica, load, nodes, proxy } = this.#live;
     const { seconds, killEverySeconds, cutEverySeconds } = this.#options;
     load.start();
     this.#startedAtMs = performance.now();
@@ -146,6 +154,10 @@ class Soak {
         const node = nodes[turn % 2 === 0 ? 0 : 1];
         turn += 1;
         if (node.isUp) this.#mend(`node ${node.name} killed`, () => node.kill());
+      }
+      if (ms >= (2 * this.#holds + 0.8) * killEverySeconds * 1000) {
+        this.#holds += 1;
+        this.#mend('replica kept behind', () => hold(replica));
       }
       const [next] = restarts;
       if (next !== undefined && ms >= (seconds * 1000 * (3 - restarts.length)) / 3) {
@@ -181,6 +193,7 @@ class Soak {
       cuts: this.#cuts,
       kills: nodes.reduce((total, { kills }) => total + kills, 0),
       databaseRestarts: this.#databaseRestarts,
+      holds: this.#holds,
       returns: report.returns,
       recovered: report.returns - report.fallbacks,
       fallbacks: report.fallbacks,
@@ -189,7 +202,7 @@ class Soak {
       recoveryMsP50: quantile(recoveryMs, 0.5),
       recoveryMsP99: quantile(recoveryMs, 0.99),
       ...{ items: report.items, byName: report.byName, losses: report.losses },
-      timeline: this.#timeline,
+      ...{ timeline: this.#timeline, explanations: report.explanations },
     };
   }
 
@@ -263,7 +276,8 @@ class Soak {
   }
 
   #note(what: string): void {
-    this.#timeline.push(`${this.#elapsed}: ${what}`);
+    const time = new Date().toISOString().slice(11, -1);
+    this.#timeline.push(`${time} ${this.#elapsed}: ${what}`);
     this.#print(what);
   }
 
@@ -278,10 +292,18 @@ class Soak {
 
 interface Parts {
   readonly stage: Stage;
+  readonly replica: DatabaseServer;
   readonly load: PortalLoad;
   readonly nodes: readonly [Node, Node];
   readonly proxy: TcpProxy;
   readonly pool: ClientPool;
+}
+
+/** What is committed meanwhile reaches its node late: clients that come there from the other one are ahead of it. */
+async function hold(replica: DatabaseServer): Promise<void> {
+  await setApplying(replica, false);
+  await pause(HOLD_MS);
+  await setApplying(replica, true);
 }
 
 async function addUsers({ portal }: Stage, count: number): Promise<number[]> {

@@ -35,3 +35,14 @@ export async function startReplica(
   await sql.end();
   return replica;
 }
+
+/** Stops a replica from applying what it is sent, so that it falls behind, or lets it go on. */
+export async function setApplying(replica: DatabaseServer, isApplying: boolean): Promise<void> {
+  const sql = await replica.connect();
+  try {
+    const noun = replica.flavour === 'mariadb' ? 'SLAVE' : 'REPLICA';
+    await sql.query(`${isApplying ? 'START' : 'STOP'} ${noun} SQL_THREAD`);
+  } finally {
+    await sql.end();
+  }
+}
