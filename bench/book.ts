@@ -17,7 +17,7 @@ import { until } from '../test/support/until.ts';
 import { writeAuctions } from './book-rows.ts';
 import { measureCountdown, type CountdownCost } from './book-countdown.ts';
 import { cpuSecondsOf } from './process-time.ts';
-import { publishReport, ratio, thousands, type Aim, type TableRows } from './report.ts';
+import { publishReport, ratio, thousands, type Aim, type Chart, type TableRows } from './report.ts';
 import { median } from './statistics.ts';
 
 const { values: options } = parseArgs({
@@ -157,6 +157,28 @@ function aimsOf(measured: readonly Measured[]): Aim[] {
   });
 }
 
+function chartOf(measured: readonly Measured[]): Chart {
+  const value = (starts: readonly Start[], of: 'readySeconds' | 'cpuSeconds'): number =>
+    median(starts.map((start) => start[of]));
+  return {
+    name: 'book',
+    title: `From start to ready beside ${thousands(AUCTIONS)} live auctions`,
+    unit: 'seconds',
+    ours: 'until it is ready',
+    groups: measured.map(({ flavour, starts }) => {
+      const ready = value(starts, 'readySeconds');
+      const cpu = value(starts, 'cpuSeconds');
+      return {
+        label: flavour,
+        bars: [
+          { series: 'until it is ready', value: ready, text: ready.toFixed(1) },
+          { series: 'processor time', value: cpu, text: cpu.toFixed(1) },
+        ],
+      };
+    }),
+  };
+}
+
 const flavours = FLAVOURS.filter((flavour) => (options.flavour ?? flavour) === flavour);
 const few = measureCountdown(Math.min(FEW, AUCTIONS));
 const many = measureCountdown(AUCTIONS);
@@ -165,6 +187,7 @@ for (const flavour of flavours) measured.push(await measure(flavour));
 await publishReport('book', options.json, {
   tables: [startsTable(measured), countdownTable(few, many)],
   aims: aimsOf(measured),
+  charts: [chartOf(measured)],
   notes: ['The database server runs on the same machine and shares its cores.'],
   details: { auctions: AUCTIONS, bidsEach: BIDS_EACH, measured, countdown: { few, many } },
 });

@@ -143,6 +143,21 @@ async function report(without: Phase, withOne: Phase): Promise<void> {
         isMet: share <= P99_SHARE_AIM,
       },
     ],
+    charts: [
+      {
+        name: 'slow',
+        title: 'From publishing to the clients that read',
+        unit: 'milliseconds',
+        ours: 'p99',
+        groups: [without, withOne].map(({ name, latency }) => ({
+          label: name,
+          bars: [
+            { series: 'p50', value: latency.p50, text: ms(latency.p50) },
+            { series: 'p99', value: latency.p99, text: ms(latency.p99) },
+          ],
+        })),
+      },
+    ],
     notes: [
       `${thousands(CLIENTS)} clients, ${thousands(EVENTS)} events a run. The stalled client was closed: ${closes === '' ? 'never' : closes}; ${thousands(eventsConflated)} events were conflated.`,
       ...pinningNotes(),

@@ -15,6 +15,7 @@ test.each(FLAVOURS)(
       countdown: { few: { auctions: 1_000 }, many: { auctions: 2_500 } },
     });
     expect(report.tables[0]?.[1]?.slice(1, 3)).toEqual(['2,500', '5,000']);
+    expect(report.charts?.map(({ name }) => name)).toEqual(['book']);
   },
   180_000,
 );

@@ -1,5 +1,6 @@
 /** The benchmarks of the sockets side do what they say, on counts far too small to measure anything. */
 import { expect, test } from 'vitest';
+import { z } from 'zod';
 
 import { runBench } from './run-bench.ts';
 
@@ -68,6 +69,46 @@ test(
     expect(report.details).toMatchObject({ connections: 30 });
     expect(report.tables[0]).toHaveLength(5);
     expect(report.aims).toMatchObject([{ aim: 'at least 0.8' }]);
+  },
+  WITHIN_MS,
+);
+
+test(
+  'bench:slow: the others are listened to without and with one that does not read',
+  async () => {
+    const { report } = await runBench('slow', ['--clients', '20', '--events', '2000']);
+    // What was due has all come: a run that is short of an event ends in vain.
+    expect(report.details).toMatchObject({
+      clients: 20,
+      events: 2000,
+      without: { latency: { p99: SOME }, rssMaxBytes: SOME },
+      withOne: { latency: { p99: SOME }, rssMaxBytes: SOME },
+    });
+    expect(report.aims).toMatchObject([{ aim: 'at most 1.1' }]);
+    expect(report.charts?.map(({ name }) => name)).toEqual(['slow']);
+  },
+  WITHIN_MS,
+);
+
+test(
+  'bench:workers: one process, one worker and two deliver, and all connections are held',
+  async () => {
+    const args = ['--watchers', '40', '--rounds', '1', '--seconds', '0.2'];
+    const { report } = await runBench('workers', args);
+    const { rounds } = z
+      .object({
+        rounds: z.array(
+          z.record(z.string(), z.object({ deliveries: z.number(), shares: z.array(z.number()) })),
+        ),
+      })
+      .parse(report.details);
+    expect(Object.keys(rounds[0] ?? {})).toEqual(['one process', 'one worker', 'two workers']);
+    for (const { deliveries } of Object.values(rounds[0] ?? {})) {
+      expect(deliveries).toBeGreaterThan(0);
+    }
+    const { shares = [] } = rounds[0]?.['two workers'] ?? {};
+    expect(shares).toHaveLength(2);
+    expect(shares.reduce((sum, share) => sum + share, 0)).toBeCloseTo(1);
   },
   WITHIN_MS,
 );
