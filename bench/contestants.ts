@@ -10,6 +10,7 @@ import { WebSocketServer } from 'ws';
 import { textFrame } from '../server/frame.ts';
 import { createGateway } from '../server/gateway.ts';
 import { WorkerPool } from '../server/workers/worker-pool.ts';
+import { holdYoungGeneration } from '../server/young-generation.ts';
 import type { Gateway } from '../server/gateway-options.ts';
 import { encodeEvent } from '../src/protocol/event-message.ts';
 import { OPTIONS } from '../test/server/support/gateway-harness.ts';
@@ -142,6 +143,8 @@ class Gavelcast implements Contestant {
   readonly #pool: WorkerPool | null;
 
   constructor({ workers = 0, heartbeats = true }: ContestantOptions) {
+    // As `gavelcast serve` does.
+    holdYoungGeneration();
     const options = {
       ...OPTIONS,
       host: ANY_ADDRESS,

@@ -2,8 +2,11 @@
  * Entry of a worker process. Its primary speaks to it on descriptor 3; nothing else is read, neither files nor environment.
  */
 import { Socket } from 'node:net';
+import { holdYoungGeneration } from '../young-generation.ts';
 import { CHANNEL_FD } from './worker-message.ts';
 import { Worker } from './worker.ts';
+
+holdYoungGeneration();
 
 const worker = new Worker(new Socket({ fd: CHANNEL_FD }), {
   now: Date.now,

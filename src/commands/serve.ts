@@ -4,6 +4,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 
 import type { SourceInfo } from '../../cdc/source-info.ts';
+import { holdYoungGeneration } from '../../server/young-generation.ts';
 import { isEnabled, type Config } from '../config.ts';
 import type { Environment } from '../config-problem.ts';
 import { AppError, ERRORS, type ErrorPolicy } from '../errors.ts';
@@ -51,6 +52,7 @@ export async function serve(options: CommonOptions, context: CommandContext): Pr
     flush();
   };
   exitOnUncaught(report);
+  holdYoungGeneration();
   const tell = (text: string): void => {
     if (!isPretty) context.stderr.write(`gavelcast: ${text}\n`);
   };

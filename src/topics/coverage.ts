@@ -14,8 +14,11 @@ interface Range {
 /** Ranges of items no longer watched that are remembered; past it the oldest is forgotten and might be sent twice. */
 const RANGES_MAX = 1_000;
 
+const NOTHING: ReadonlyMap<ItemId, number> = new Map();
+
 export class Coverage {
-  readonly #items = new Map<ItemId, number>();
+  /** Null while nothing was ever watched: an empty map takes 240 bytes. */
+  #items: Map<ItemId, number> | null = null;
   /** Oldest first; null while there is none. */
   #left: Range[] | null = null;
   /** The user's own events after this sequence were sent or will be; null: none, the connection is not live yet. */
@@ -23,20 +26,21 @@ export class Coverage {
 
   /** Watched items, each with the sequence after which all its events were sent or will be. Do not change it. */
   get items(): ReadonlyMap<ItemId, number> {
-    return this.#items;
+    return this.#items ?? NOTHING;
   }
 
   /** Watches an item from a place on; an item watched from earlier on stays so. */
   watch(itemId: ItemId, after: number): void {
+    this.#items ??= new Map();
     const known = this.#items.get(itemId);
     if (known === undefined || after < known) this.#items.set(itemId, after);
   }
 
   /** Leaves an item; everything up to `upTo` was sent. False for one that is not watched. */
   unwatch(itemId: ItemId, upTo: number): boolean {
-    const after = this.#items.get(itemId);
+    const after = this.#items?.get(itemId);
     if (after === undefined) return false;
-    this.#items.delete(itemId);
+    this.#items?.delete(itemId);
     if (after < upTo) {
       this.#left ??= [];
       this.#left.push({ itemId, after, upTo });
@@ -47,7 +51,7 @@ export class Coverage {
 
   /** Watches nothing any more. */
   clear(): void {
-    this.#items.clear();
+    this.#items = null;
     this.#left = null;
   }
 
@@ -63,7 +67,7 @@ export class Coverage {
   ): (event: SentEvent, sequence: number) => boolean {
     const items = new Map<ItemId, number>();
     for (const itemId of itemIds) {
-      const after = this.#items.get(itemId);
+      const after = this.#items?.get(itemId);
       if (after !== undefined) items.set(itemId, after);
     }
     const left = this.#left === null ? null : [...this.#left];
