@@ -155,15 +155,14 @@ export class DumpPackets {
       throw new AppError('EVENT_DAMAGED', 'a packet of the binlog stream begins with a wrong byte');
     }
     const at = offset + 1;
-    const event = buffer.subarray(at, end);
-    const type = event[TYPE_AT];
+    const type = buffer[at + TYPE_AT];
     if (type === EVENT_TYPES.format) {
-      this.#checksum.follow(event);
+      this.#checksum.follow(buffer, at, end);
       return;
     }
-    const length = this.#checksum.lengthWithout(event);
-    if (type === EVENT_TYPES.payload) this.#unpack(event.subarray(0, length));
-    else this.#read(buffer, at, at + length);
+    const eventEnd = this.#checksum.endOf(buffer, at, end);
+    if (type === EVENT_TYPES.payload) this.#unpack(buffer.subarray(at, eventEnd));
+    else this.#read(buffer, at, eventEnd);
   }
 
   #read(bytes: Buffer, at: number, end: number, endOffset: number | null = null): void {

@@ -7,9 +7,9 @@
  * event; it has what was asked for by `@master_binlog_checksum` and `@source_binlog_checksum` (MySQL `rpl_binlog_sender.cc`,
  * MariaDB `sql_repl.cc`), and we ask for CRC32. A file without checksums is then sent without: nothing in it can be verified.
  */
-import { crc32 } from 'node:zlib';
 import { AppError } from '../src/errors.ts';
 import { EVENT_HEADER_BYTES } from './binlog-event.ts';
+import { crc32 } from './crc32.ts';
 
 const CHECKSUM_BYTES = 4;
 /** The algorithm, in a format event the byte before its checksum. */
@@ -22,15 +22,14 @@ export class EventChecksum {
   #isThere = true;
 
   /**
-   * A format event: what follows is as it says.
+   * A format event, whole, from `at` to `end`: what follows is as it says.
    *
-   * @param event the whole event
-   * @throws AppError EVENT_DAMAGED
+   * @throws AppError EVENT_DAMAGED; ROW_UNDECODABLE for checksums of another kind
    */
-  follow(event: Buffer): void {
-    const algorithm = event[event.length - CHECKSUM_BYTES - 1];
+  follow(bytes: Buffer, at: number, end: number): void {
+    const algorithm = bytes[end - CHECKSUM_BYTES - 1];
     // Where there are none, its own is left as it was when the server altered it for the way.
-    if (algorithm !== ALGORITHM_NONE) verify(event);
+    if (algorithm !== ALGORITHM_NONE) verify(bytes, at, end);
     if (algorithm !== ALGORITHM_NONE && algorithm !== ALGORITHM_CRC32) {
       const text = `the binlog has checksums of a kind that is not known (${String(algorithm)})`;
       throw new AppError('ROW_UNDECODABLE', text);
@@ -39,20 +38,20 @@ export class EventChecksum {
   }
 
   /**
-   * Any other event.
+   * Any other event, whole, from `at` to `end`.
    *
-   * @param event the whole event
-   * @returns how long it is without its checksum, which is right, or not there
+   * @returns where it ends without its checksum, which is right, or not there
    * @throws AppError EVENT_DAMAGED
    */
-  lengthWithout(event: Buffer): number {
-    if (!this.#isThere) return event.length;
-    verify(event);
-    return event.length - CHECKSUM_BYTES;
+  endOf(bytes: Buffer, at: number, end: number): number {
+    if (!this.#isThere) return end;
+    verify(bytes, at, end);
+    return end - CHECKSUM_BYTES;
   }
 }
 
-function verify(event: Buffer): void {
-  if (event.length >= EVENT_HEADER_BYTES + CHECKSUM_BYTES && crc32(event) === RESIDUE) return;
+function verify(bytes: Buffer, at: number, end: number): void {
+  const isLongEnough = end - at >= EVENT_HEADER_BYTES + CHECKSUM_BYTES;
+  if (isLongEnough && crc32(bytes, at, end) === RESIDUE) return;
   throw new AppError('EVENT_DAMAGED', 'an event of the binlog came with a wrong checksum');
 }

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { DAMAGED_READS_MAX, DamagedReads } from '../../cdc/damaged-reads.ts';
 import { AppError } from '../../src/errors.ts';
+import type { ErrorCode } from '../../src/errors.ts';
 
 const damage = (): AppError => new AppError('EVENT_DAMAGED', 'wrong checksum');
 const at = (offset: number, file = 'binlog.000007'): { file: string; offset: number } => ({
@@ -12,8 +13,11 @@ const at = (offset: number, file = 'binlog.000007'): { file: string; offset: num
 function codes(
   reads: DamagedReads,
   places: readonly { file: string; offset: number }[],
-): unknown[] {
-  return places.map((place) => Reflect.get(Object(reads.judge(damage(), place)), 'code'));
+): (ErrorCode | null)[] {
+  return places.map((place) => {
+    const judged = reads.judge(damage(), place);
+    return judged instanceof AppError ? judged.code : null;
+  });
 }
 
 describe('damage that is read again', () => {
