@@ -175,7 +175,41 @@ describe('the admin page', () => {
     await page.setViewportSize({ width: 360, height: 740 });
     const width = await page.evaluate<number>('document.documentElement.scrollWidth');
     expect(width).toBeLessThanOrEqual(360);
+    const overflowing = await page.evaluate<string[]>(
+      `[...document.querySelectorAll('.station')].flatMap((station) => {
+        const end = station.getBoundingClientRect().right - parseFloat(getComputedStyle(station).paddingRight);
+        return [...station.querySelectorAll('dd, .figure')]
+          .filter((each) => each.getBoundingClientRect().right > end + 1)
+          .map((each) => each.textContent);
+      })`,
+    );
+    expect(overflowing).toEqual([]);
     await page.setViewportSize({ width: 1280, height: 800 });
+  });
+
+  test('shows the processes that hold the sockets, where there are any', async () => {
+    expect(await page.locator('#workers-panel').isVisible()).toBe(false);
+    const port = await freePort();
+    const env = { WORKERS: '2', ADMIN_PORT: String(port) };
+    const several = await startGavelcast(stage.source, env);
+    const other = await browser.newPage();
+    try {
+      await other.goto(`http://127.0.0.1:${port}/`);
+      const rows = other.locator('#workers-panel tbody tr:visible');
+      await until(
+        async () => {
+          const texts = await rows.allTextContents();
+          return texts.length === 2 && texts.every((text) => text.includes('serving'));
+        },
+        { withinMs: 30_000, what: () => several.output() },
+      );
+      await other.setViewportSize({ width: 360, height: 740 });
+      const width = await other.evaluate<number>('document.documentElement.scrollWidth');
+      expect(width).toBeLessThanOrEqual(360);
+    } finally {
+      await other.close();
+      await several.stop();
+    }
   });
 
   test('shows nothing of a row, no name and no token', async () => {
