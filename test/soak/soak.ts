@@ -96,6 +96,8 @@ class Soak {
   #databaseRestarts = 0;
   #holds = 0;
   #parts: Parts | null = null;
+  /** Resolves when the primary is back. */
+  #restarted: Promise<void> = Promise.resolve();
 
   constructor(options: SoakOptions) {
     this.#options = options;
@@ -163,7 +165,9 @@ class Soak {
       if (next !== undefined && ms >= (seconds * 1000 * (3 - restarts.length)) / 3) {
         restarts.shift();
         this.#databaseRestarts += 1;
-        this.#mend(`primary restarted (${next})`, () => stage.server.restart(next));
+        // One after the other, however long a busy machine takes.
+        this.#restarted = this.#restarted.then(() => stage.server.restart(next));
+        this.#mend(`primary restarted (${next})`, () => this.#restarted);
       }
       if (ms - printedAtMs >= PROGRESS_EVERY_MS) {
         printedAtMs = ms;
