@@ -20,6 +20,7 @@ export function checkServer(facts: ServerFacts): Check[] {
       'without it an ALTER of a mapped table can stop the feed',
     ),
     rowValues(facts),
+    checksum(facts),
     compression(facts),
     ownId(facts),
     gtidMode(facts),
@@ -81,6 +82,17 @@ function rowValues({ rowValueOptions }: ServerFacts): Check {
     level: 'problem',
     what: `binlog_row_value_options is ${rowValueOptions}: JSON columns are logged as differences.`,
     fix: `SET GLOBAL binlog_row_value_options = ''; and remove it from my.cnf`,
+  };
+}
+
+function checksum({ checksum: kind }: ServerFacts): Check {
+  const id = 'checksum';
+  if (kind === 'CRC32') return { id, level: 'ok', what: 'events carry checksums' };
+  return {
+    id,
+    level: 'warning',
+    what: `binlog_checksum is ${kind}: damage in the binlog, or on the way from it, cannot be seen.`,
+    fix: "SET GLOBAL binlog_checksum = 'CRC32'; and my.cnf, [mysqld]: binlog_checksum = CRC32",
   };
 }
 

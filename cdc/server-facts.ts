@@ -17,6 +17,8 @@ export interface ServerFacts {
   readonly binlogFormat: string;
   readonly rowImage: string;
   readonly rowMetadata: string;
+  /** `NONE` or `CRC32`. */
+  readonly checksum: string;
   /** MySQL: `gtid_mode`; null on MariaDB. */
   readonly gtidMode: string | null;
   /** True when positions can be GTIDs. */
@@ -42,6 +44,7 @@ const VARIABLES = [
   'binlog_format',
   'binlog_row_image',
   'binlog_row_metadata',
+  'binlog_checksum',
   'binlog_row_value_options',
   'binlog_transaction_compression',
   'log_bin_compress',
@@ -78,6 +81,7 @@ export async function readServerFacts(database: Queryable): Promise<ServerFacts>
     binlogFormat: get('binlog_format', 'ROW'),
     rowImage: get('binlog_row_image', 'FULL').toUpperCase(),
     rowMetadata: get('binlog_row_metadata', 'MINIMAL').toUpperCase(),
+    checksum: get('binlog_checksum', 'NONE').toUpperCase(),
     gtidMode,
     gtid: flavour === 'mariadb' || gtidMode === 'ON',
     retentionSeconds: retention(get),

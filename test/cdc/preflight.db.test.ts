@@ -198,6 +198,7 @@ describe.each(FLAVOURS)('%s', (flavour) => {
         binlog_format: 'STATEMENT',
         binlog_row_image: 'MINIMAL',
         binlog_row_metadata: 'MINIMAL',
+        binlog_checksum: 'NONE',
         binlog_expire_logs_seconds: '600',
         ...gtid,
       },
@@ -216,6 +217,7 @@ describe.each(FLAVOURS)('%s', (flavour) => {
       const warnings = [
         'row-image',
         'row-metadata',
+        'checksum',
         'retention',
         ...(flavour === 'mysql' ? ['gtid'] : []),
       ];

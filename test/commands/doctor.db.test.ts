@@ -64,6 +64,7 @@ describe.each(FLAVOURS)('%s', (flavour) => {
       'binlog-format',
       'row-image',
       'row-metadata',
+      'checksum',
       'compression',
       'gtid',
       'retention',
