@@ -1,0 +1,101 @@
+/** A flood of messages is answered in slices, so that the event loop turns between them; told by a clock of the test's. */
+import { expect, test } from 'vitest';
+
+import { Connection, type ConnectionHost } from '../../server/connection.ts';
+import { Inbox } from '../../server/inbox.ts';
+import { RateBucket } from '../../server/rate-bucket.ts';
+import type { Transport } from '../../server/transport.ts';
+import { TurnBatch } from '../../server/turn-batch.ts';
+import { keepLog } from './support/gateway-harness.ts';
+
+const CLIENTS = 300;
+/** What one answer takes. */
+const ANSWER_MS = 1;
+/** Answers that fit into the time of a turn. */
+const ANSWERS_A_TURN = 4;
+
+const nothing = (): void => undefined;
+
+const HOST: ConnectionHost = {
+  batch: new TurnBatch(),
+  unsentBytesMax: 65_536,
+  received: nothing,
+  controlReceived: () => true,
+  leaving: nothing,
+  gone: nothing,
+  wrote: nothing,
+  fellBehind: nothing,
+  owes: nothing,
+};
+
+const SOCKET: Transport = {
+  isOpen: true,
+  backlogBytes: 0,
+  receivedBytes: 0,
+  writeFrames: () => 0,
+  writePing: nothing,
+  onceDrained: nothing,
+  close: nothing,
+  terminate: nothing,
+  pause: nothing,
+  resume: nothing,
+};
+
+function connections(count: number): readonly Connection[] {
+  const bucket = (): RateBucket => new RateBucket({ perSecond: 20, burst: 200 }, 0);
+  return Array.from(
+    { length: count },
+    () => new Connection(HOST, { socket: SOCKET, isV2: true, bucket: bucket() }),
+  );
+}
+
+/** An inbox whose answers take time, and what it has answered. */
+function inboxOf(): { readonly inbox: Inbox; readonly answered: string[] } {
+  const answered: string[] = [];
+  let nowMs = 0;
+  const inbox = new Inbox({
+    log: keepLog([]),
+    now: () => 0,
+    monotonicMs: () => nowMs,
+    answer: (_, text) => {
+      nowMs += ANSWER_MS;
+      answered.push(text);
+    },
+    rateLimited: nothing,
+  });
+  return { inbox, answered };
+}
+
+const turn = (): Promise<void> => new Promise((done) => setImmediate(done));
+
+test('messages of many clients at once: some a turn, so that everything else has its turns too', async () => {
+  const { inbox, answered } = inboxOf();
+  const texts = connections(CLIENTS).map((connection, at) => {
+    inbox.receive(connection, `from ${at}`);
+    return `from ${at}`;
+  });
+  expect(answered).toHaveLength(ANSWERS_A_TURN);
+  let turns = 0;
+  while (answered.length < CLIENTS) {
+    const before = answered.length;
+    await turn();
+    turns += 1;
+    expect(answered.length - before).toBeGreaterThan(0);
+    expect(answered.length - before).toBeLessThanOrEqual(ANSWERS_A_TURN);
+  }
+  expect(turns).toBeGreaterThanOrEqual(CLIENTS / ANSWERS_A_TURN - 1);
+  // First come, first served.
+  expect(answered).toEqual(texts);
+});
+
+test('what a client sends while it waits is answered after what it sent before', async () => {
+  const { inbox, answered } = inboxOf();
+  const clients = connections(CLIENTS);
+  const last = clients.at(-1);
+  for (const client of clients) inbox.receive(client, client === last ? 'first' : 'another');
+  await turn();
+  if (last !== undefined) for (const text of ['second', 'third']) inbox.receive(last, text);
+  expect(answered).not.toContain('first');
+  while (answered.length < CLIENTS + 2) await turn();
+  expect(answered.filter((text) => text !== 'another')).toEqual(['first', 'second', 'third']);
+});
