@@ -9,7 +9,14 @@ import { join } from 'node:path';
 
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 
-import { startGavelcast, gavelcastEnv, PROJECT_ROOT } from '../support/gavelcast-process.ts';
+import { startCommand } from '../commands/command-process.ts';
+import { AuctionClient } from '../support/auction-client.ts';
+import {
+  startGavelcast,
+  gavelcastEnv,
+  PROJECT_ROOT,
+  TEST_JWT_SECRET,
+} from '../support/gavelcast-process.ts';
 import { startActivated } from '../support/socket-activation.ts';
 import { setStage, type Stage } from '../support/stage.ts';
 import { until } from '../support/until.ts';
@@ -174,6 +181,35 @@ test('it says when it is ready, that it lives, and when it stops', async () => {
   // DRAIN_SECONDS is 5, and 10 more.
   await says('STOPPING=1 | EXTEND_TIMEOUT_USEC=15000000');
   await socket.stop();
+});
+
+test('the drop-in for credentials leads the program to its secrets', async () => {
+  const home = mkdtempSync(join(tmpdir(), 'gavelcast-credentials-'));
+  const dropIn = shippedFile(`${UNIT}.d/credentials.conf`, [['%d', home]]);
+  const loaded = [...dropIn.matchAll(/^LoadCredential=([^:]+):/gm)].map(([, name]) => name);
+  expect(loaded).toEqual(['jwt-secret', 'source-password']);
+  writeFileSync(join(home, 'jwt-secret'), TEST_JWT_SECRET);
+  writeFileSync(join(home, 'source-password'), stage.source.password);
+  const port = await freePort();
+  const env = gavelcastEnv(stage.source, { WS_PORT: String(port), LOG_LEVEL: 'debug' });
+  const { JWT_SECRET: secret, DB_PASSWORD: password, ...others } = env;
+  for (const [, name = '', file = ''] of dropIn.matchAll(/^Environment=(\w+)=(.*)$/gm)) {
+    others[name] = file;
+  }
+  const program = startCommand(['serve'], others);
+  onTestFinished(() => {
+    rmSync(home, { recursive: true });
+  });
+  await until(
+    async () => (await fetch(`http://127.0.0.1:${port}/readyz`).catch(() => null))?.status === 200,
+    { withinMs: 60_000, what: () => program.stdout() + program.stderr() },
+  );
+  const client = await AuctionClient.connect(`ws://127.0.0.1:${port}`, { userId: 7, v2: true });
+  await client.next('hello');
+  await client.close();
+  for (const word of [secret, password]) {
+    expect(program.stdout() + program.stderr()).not.toContain(word);
+  }
 });
 
 test('where the source cannot be reached it says so, and that it runs', async () => {
