@@ -1,11 +1,17 @@
-/** Bits that flip between the server's binlog and us: seen, read again, and never told as facts. */
+/** Bits that flip in the server's binlog, or between it and us: seen, read again, and never told as facts. */
+import { readFileSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import type { RowDataPacket } from 'mysql2/promise';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { BinlogTail } from '../../cdc/binlog-tail.ts';
+import { DAMAGED_READS_MAX } from '../../cdc/damaged-reads.ts';
 import type { BidPlaced } from '../../src/auction/domain-event.ts';
 import { TcpProxy } from '../faults/tcp-proxy.ts';
+import { findInstallation } from '../support/database-installation.ts';
 import { FLAVOURS, startDatabase } from '../support/database-server.ts';
 import type { DatabaseServer } from '../support/database-server.ts';
 import { until } from '../support/until.ts';
-import { bookOf, FeedLab } from './support/feed-lab.ts';
+import { bookOf, FeedLab, memoryLog } from './support/feed-lab.ts';
 import type { FeedRun } from './support/feed-lab.ts';
 import { TailLab } from './support/tail-lab.ts';
 
@@ -130,6 +136,43 @@ describe.each(FLAVOURS)('%s', (flavour) => {
     });
   });
 
+  test('a bit that flipped in the file: wrong at every reading; or the server says so itself', async () => {
+    const lab = await TailLab.create(server);
+    const verify = flavour === 'mysql' ? 'source_verify_checksum' : 'master_verify_checksum';
+    try {
+      const from = await lab.position();
+      await lab.run(
+        `INSERT INTO bids (item_id, user_id, amount) VALUES (1, 1, ${AMOUNT})`,
+        'FLUSH BINARY LOGS',
+      );
+      damageFile(await pathOf(lab, from.binlog.file));
+      const tail = new BinlogTail(lab.options(), { log: memoryLog([]), now: Date.now });
+      const codes: unknown[] = [];
+      for (let reading = 0; reading < DAMAGED_READS_MAX; reading += 1) {
+        const run = lab.follow(tail, from);
+        await run.untilEnded();
+        expect(run.changes()).toEqual([]);
+        codes.push(run.error()?.code);
+      }
+      const again = Array.from({ length: DAMAGED_READS_MAX - 1 }, () => 'EVENT_DAMAGED');
+      expect(codes).toEqual([...again, 'BINLOG_DAMAGED']);
+      await lab.run(`SET GLOBAL ${verify} = ON`);
+      const run = lab.follow(tail, from);
+      await run.untilEnded();
+      expect(run.error()).toMatchObject({ code: 'BINLOG_POSITION_LOST' });
+    } finally {
+      await lab.run(`SET GLOBAL ${verify} = OFF`);
+      await lab.close();
+    }
+  });
+
+  /** Of a binlog file, as we see it. */
+  async function pathOf(lab: TailLab, file: string): Promise<string> {
+    const [rows] = await lab.sql.query<RowDataPacket[]>('SELECT @@log_bin_basename AS path');
+    const { chroot } = findInstallation(flavour);
+    return join(chroot ?? '/', dirname(String(rows[0]?.['path'])), file);
+  }
+
   test.each([
     ['CRC32', 'heartbeat', 'EVENT_DAMAGED'],
     ['CRC32', 'rotation', 'EVENT_DAMAGED'],
@@ -158,3 +201,11 @@ describe.each(FLAVOURS)('%s', (flavour) => {
     }
   });
 });
+
+/** Flips the last bit of the amount. */
+function damageFile(path: string): void {
+  const bytes = readFileSync(path);
+  const at = bytes.indexOf(AMOUNT_BYTES) + AMOUNT_BYTES.length - 1;
+  bytes.writeUInt8(bytes.readUInt8(at) ^ 1, at);
+  writeFileSync(path, bytes);
+}
