@@ -14,6 +14,7 @@ import { parseArgs } from 'node:util';
 
 import { createGateway } from '../server/gateway.ts';
 import type { GatewayStats } from '../server/gateway-options.ts';
+import { holdYoungGeneration } from '../server/young-generation.ts';
 import type { DomainEvent } from '../src/auction/domain-event.ts';
 import { mint, OPTIONS } from '../test/server/support/gateway-harness.ts';
 import { MemoryReads } from '../test/server/support/memory-reads.ts';
@@ -66,6 +67,8 @@ interface Phase {
 }
 
 async function main(): Promise<void> {
+  // As `gavelcast serve` does.
+  holdYoungGeneration();
   const reads = new MemoryReads();
   for (let itemId = 1; itemId <= HOT; itemId += 1) reads.list(itemId);
   const gateway = createGateway(

@@ -30,7 +30,7 @@ export class Handshakes {
   readonly #pending = new Map<Name, Pending>();
   readonly #perAddress = new Map<string, number>();
 
-  /** One for all: a closure each would stay with those that become clients, and taking it off costs more than a look. */
+  /** One for all, without a closure each. */
   readonly #closed = listenerOf((socket) => {
     for (const name of [socket, peerOf(socket)]) {
       if (this.#pending.get(name)?.socket === socket) this.#end(name);
@@ -70,17 +70,21 @@ export class Handshakes {
 
   /** The socket belongs to a client now; it no longer counts. */
   ended(socket: Socket): void {
-    this.#end(socket instanceof TLSSocket ? peerOf(socket) : socket);
+    // A second listener costs a client a list of them, for as long as it stays.
+    this.#end(socket instanceof TLSSocket ? peerOf(socket) : socket)?.off('close', this.#closed);
   }
 
-  #end(name: Name): void {
+  /** @returns the socket that was pending; undefined where none was */
+  #end(name: Name): Socket | undefined {
     const pending = this.#pending.get(name);
-    if (pending === undefined) return;
+    if (pending === undefined) return undefined;
+    const { socket, key } = pending;
     this.#pending.delete(name);
-    if (pending.key === null) return;
-    const open = (this.#perAddress.get(pending.key) ?? 1) - 1;
-    if (open === 0) this.#perAddress.delete(pending.key);
-    else this.#perAddress.set(pending.key, open);
+    if (key === null) return socket;
+    const open = (this.#perAddress.get(key) ?? 1) - 1;
+    if (open === 0) this.#perAddress.delete(key);
+    else this.#perAddress.set(key, open);
+    return socket;
   }
 }
 
