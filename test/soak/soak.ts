@@ -178,11 +178,12 @@ class Soak {
   }
 
   async judge(): Promise<SoakResult> {
-    const { load, nodes, pool, stage } = this.#live;
+    const { load, nodes, pool, stage, replica } = this.#live;
     await Promise.all(this.#mending);
     if (this.#failures.length > 0) throw this.#failures[0];
     await load.stop();
     const courses = await load.courses();
+    await untilReplicated(stage, replica);
     await Promise.all(nodes.map((node) => node.untilReady()));
     await this.#untilLive(pool);
     const report = await this.#untilSettled(courses);
@@ -324,19 +325,21 @@ function portOfOne(nodes: readonly Node[]): number {
 }
 
 async function untilReplicated({ server, source }: Stage, replica: DatabaseServer): Promise<void> {
-  const count = async (of: DatabaseServer): Promise<string> => {
+  const sums = async (of: DatabaseServer): Promise<string> => {
     const connection = await of.connect();
     try {
-      const table = `${source.database}.items`;
-      const [rows] = await connection.query(`SELECT COUNT(*) AS items FROM ${table}`);
+      const [rows] = await connection.query(
+        `SELECT COUNT(*), SUM(current_price), SUM(status = 'active'), SUM(UNIX_TIMESTAMP(end_time)),
+           (SELECT COUNT(*) FROM ${source.database}.bids) FROM ${source.database}.items`,
+      );
       return JSON.stringify(rows);
     } finally {
       await connection.end();
     }
   };
-  const expected = await count(server);
-  await until(async () => (await count(replica).catch(() => '')) === expected, {
-    withinMs: 60_000,
+  const expected = await sums(server);
+  await until(async () => (await sums(replica).catch(() => '')) === expected, {
+    withinMs: SETTLE_WITHIN_MS,
     everyMs: 100,
     what: 'the replica to have everything',
   });

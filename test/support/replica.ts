@@ -2,6 +2,9 @@
 import { startDatabase } from './database-server.ts';
 import type { DatabaseServer } from './database-server.ts';
 
+/** MySQL 9 gives up after ten tries: a primary that takes longer to come back would leave the replica standing still. */
+const RETRIES = 86_400;
+
 /**
  * Starts a server that replicates `primary` from its beginning and logs what it applies, so that it can be tailed, too.
  * By GTID, unless `variables` turn them off. The caller stops it.
@@ -28,7 +31,8 @@ export async function startReplica(
         : 'SOURCE_AUTO_POSITION=1';
     await sql.query(
       `CHANGE REPLICATION SOURCE TO SOURCE_HOST='${host}', SOURCE_PORT=${port}, SOURCE_USER='${admin.user}',
-       SOURCE_PASSWORD='${admin.password}', GET_SOURCE_PUBLIC_KEY=1, SOURCE_CONNECT_RETRY=1, ${start}`,
+       SOURCE_PASSWORD='${admin.password}', GET_SOURCE_PUBLIC_KEY=1, SOURCE_CONNECT_RETRY=1,
+       SOURCE_RETRY_COUNT=${RETRIES}, ${start}`,
     );
     await sql.query('START REPLICA');
   }
