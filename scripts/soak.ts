@@ -1,8 +1,8 @@
 /**
  * `npm run test:soak`: hundreds of users with the shipped SDK over two nodes, one beside a primary and one beside its
  * replica, while links are cut, nodes are killed and the database is restarted; on both servers, one after the other.
- * Prints how it goes and then the table; the whole result as JSON, and with `--write` the table into
- * `docs/reliability.md`.
+ * Prints how it goes and then the table; the whole result as JSON, and with `--write`, where it
+ * held, the table into `docs/reliability.md`.
  *
  * Usage: node scripts/soak.ts [--minutes 10] [--clients 500] [--flavour mariadb|mysql] [--json FILE] [--write]
  *        `--minutes`: under load, each server; fractions are fine
