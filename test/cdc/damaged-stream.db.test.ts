@@ -114,9 +114,8 @@ describe.each(FLAVOURS)('%s', (flavour) => {
       await until(() => run.resets.length > 0, { withinMs: 60_000, what: 'a reset' });
       expect(run.resets[0]).toContain('the binlog is damaged at the source');
       expect(amounts(run)).toEqual(['2.00']);
-      const truth = await lab.truth();
-      expect(bookOf(run.feed)).toEqual(truth);
-      expect([...truth.values()][0]).toContain(AMOUNT);
+      await lab.untilBookEqualsTables(run);
+      expect([...bookOf(run.feed).values()][0]).toContain(AMOUNT);
       await bid('22345678.00');
       await until(() => amounts(run).length === 2, { what: 'the bid behind the damage' });
       expect(amounts(run)).toEqual(['2.00', '22345678.00']);
@@ -140,6 +139,8 @@ describe.each(FLAVOURS)('%s', (flavour) => {
     const lab = await TailLab.create(server);
     const verify = flavour === 'mysql' ? 'source_verify_checksum' : 'master_verify_checksum';
     try {
+      // Into a file that holds the amount nowhere else.
+      await lab.run('FLUSH BINARY LOGS');
       const from = await lab.position();
       await lab.run(
         `INSERT INTO bids (item_id, user_id, amount) VALUES (1, 1, ${AMOUNT})`,

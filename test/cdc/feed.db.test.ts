@@ -207,7 +207,7 @@ describe.each(FLAVOURS)('%s', (flavour) => {
         yourBidAmount: '25.00',
       }),
     ]);
-    expect(bookOf(run.feed)).toEqual(await lab.truth());
+    await lab.untilBookEqualsTables(run);
   });
 
   test('names follow renames in the order of the stream', async () => {

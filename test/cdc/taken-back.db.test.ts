@@ -4,7 +4,6 @@ import type { DomainEvent } from '../../src/auction/domain-event.ts';
 import { FLAVOURS, startDatabase } from '../support/database-server.ts';
 import type { DatabaseServer } from '../support/database-server.ts';
 import type { PortalShape } from '../support/portal-schema.ts';
-import { until } from '../support/until.ts';
 import { bookOf, FeedLab } from './support/feed-lab.ts';
 import type { FeedRun } from './support/feed-lab.ts';
 
@@ -42,14 +41,6 @@ describe.each(FLAVOURS)('%s', (flavour) => {
     return { lab, portal, item, ann, bob, cid, bid };
   }
 
-  async function untilBookEqualsTables(lab: FeedLab, run: FeedRun): Promise<void> {
-    const truth = await lab.truth();
-    const shown = (): string => JSON.stringify([...bookOf(run.feed)]);
-    await until(() => shown() === JSON.stringify([...truth]), {
-      what: () => `${JSON.stringify([...truth])}; the book has ${shown()}`,
-    });
-  }
-
   test('the leading bid is deleted: who leads then is known before anything else happens', async () => {
     const { lab, portal, item, ann, bob, cid, bid } = await bidOn('B-bare');
     await bid(ann, '20.00');
@@ -57,7 +48,7 @@ describe.each(FLAVOURS)('%s', (flavour) => {
     const run = lab.run();
     await run.started;
     await portal.deleteBid(leading);
-    await untilBookEqualsTables(lab, run);
+    await lab.untilBookEqualsTables(run);
     expect([...bookOf(run.feed).values()]).toEqual([`20.00 1 ${ann.toString()}`]);
     await bid(cid, '25.00');
     const events = await run.untilEvents(3);
@@ -115,7 +106,7 @@ describe.each(FLAVOURS)('%s', (flavour) => {
     }
     const events = await run.untilEvents(30 + 10 + expected.length);
     expect(events.filter(({ type }) => type === 'LeaderOutbid')).toMatchObject(expected);
-    await untilBookEqualsTables(lab, run);
+    await lab.untilBookEqualsTables(run);
   });
 
   describe.each(['A', 'B-bare'] as const)('row image MINIMAL, shape %s', (shape) => {
@@ -139,7 +130,7 @@ describe.each(FLAVOURS)('%s', (flavour) => {
       const run = lab.run();
       await run.started;
       await minimal(lab, `DELETE FROM bids WHERE id = ${first.toString()}`);
-      await untilBookEqualsTables(lab, run);
+      await lab.untilBookEqualsTables(run);
       expect(logged(run, 'bid without item')).toBe(1);
       await bid(cid, '31.00');
       const events = await run.untilEvents(2);
@@ -156,7 +147,7 @@ describe.each(FLAVOURS)('%s', (flavour) => {
     await run.started;
     await minimal(lab, `UPDATE bids SET amount = 15 WHERE id = ${leading.toString()}`);
     await lab.execute('UPDATE items SET current_price = 20');
-    await untilBookEqualsTables(lab, run);
+    await lab.untilBookEqualsTables(run);
     await bid(cid, '25.00');
     const events = await run.untilEvents(2);
     expect(events[1]).toMatchObject(outbid(item, ann, '25.00', '20.00'));

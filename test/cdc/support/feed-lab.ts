@@ -185,6 +185,18 @@ export class FeedLab {
     );
   }
 
+  /** Waits until the book shows what the tables say now: a price is committed after its bid, and a leader may be being read. */
+  async untilBookEqualsTables(run: FeedRun): Promise<void> {
+    const textOf = (book: ReadonlyMap<string, string>): string =>
+      [...book]
+        .map((entry) => entry.join(': '))
+        .toSorted()
+        .join(', ');
+    const truth = textOf(await this.truth());
+    const shown = (): string => textOf(bookOf(run.feed));
+    await until(() => shown() === truth, { what: () => `${truth}; the book has ${shown()}` });
+  }
+
   async close(): Promise<void> {
     await this.stopRuns();
     await this.pool.end();
