@@ -10,7 +10,7 @@ import { compactVerify } from 'jose';
 import { userIdOf, type UserId } from '../src/auction/ids.ts';
 import { AppError } from '../src/errors.ts';
 import type { Clock } from '../src/ports.ts';
-import type { TokenRules } from '../src/token-rules.ts';
+import type { TokenAlgorithm, TokenRules } from '../src/token-rules.ts';
 import { createJwksVerifier } from './jwks.ts';
 import { createKeyRing, type KeyRing, type RingKey, type TokenHeader } from './key-ring.ts';
 import { isSecretKey, isSignedWith } from './secret-signature.ts';
@@ -103,7 +103,7 @@ function verify(token: string, judging: Judging): TokenVerdict | Promise<TokenVe
       later.push(key);
       continue;
     }
-    const claims = verifiedClaims(token, key);
+    const claims = verifiedClaims(token, key, key.algorithm);
     if (claims === undefined) continue;
     if (known === undefined) remember(headerText, header, judging.headers);
     return judge(claims, judging);
@@ -114,17 +114,16 @@ function verify(token: string, judging: Judging): TokenVerdict | Promise<TokenVe
 }
 
 /** Undefined when the signature is not this key's. */
-function verifiedClaims(token: string, ringKey: RingKey): unknown {
-  if (isSecretKey(ringKey)) {
-    return isSignedWith(ringKey, token) ? parsed(payloadOf(token)) : undefined;
-  }
-  const { key, algorithm } = ringKey;
-  // `jsonwebtoken` knows no EdDSA: such a key is tried later.
-  if (algorithm === 'EdDSA') return undefined;
+function verifiedClaims(
+  token: string,
+  key: RingKey,
+  algorithm: Exclude<TokenAlgorithm, 'EdDSA'>,
+): unknown {
+  if (isSecretKey(key)) return isSignedWith(key, token) ? parsed(payloadOf(token)) : undefined;
   try {
     // Times are judged below, after everything else: `expired` must mean "good but for its age".
     const times = { ignoreExpiration: true, ignoreNotBefore: true };
-    return jwt.verify(token, key, { algorithms: [algorithm], ...times });
+    return jwt.verify(token, key.key, { algorithms: [algorithm], ...times });
   } catch {
     return undefined;
   }

@@ -59,7 +59,7 @@ export function gavelcastEnv(
 export async function startGavelcast(
   source: SourceAddress,
   extra: Record<string, string> = {},
-  options: { waitUntilReady?: boolean } = {},
+  options: { waitUntilReady?: boolean; readyWithinMs?: number } = {},
 ): Promise<GavelcastProcess> {
   const port = Number(extra['WS_PORT'] ?? (await freePort()));
   const child = spawn(process.execPath, ['src/main.ts', 'serve'], {
@@ -105,7 +105,10 @@ export async function startGavelcast(
           if (child.exitCode !== null) throw new Error(`gavelcast exited early:\n${output}`);
           return isReady();
         },
-        { withinMs: 30_000, what: () => `gavelcast to be ready:\n${output}` },
+        {
+          withinMs: options.readyWithinMs ?? 30_000,
+          what: () => `gavelcast to be ready:\n${output}`,
+        },
       );
     } catch (error) {
       // Whoever asked for it never gets it, and could not stop it.

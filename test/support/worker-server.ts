@@ -56,14 +56,8 @@ export class WorkerServer {
       ADMIN_TOKEN,
       ...extra,
     };
-    const gavelcast = await startGavelcast(source, env, { waitUntilReady: false });
     // Three processes have to start.
-    try {
-      await until(() => gavelcast.isReady(), { ...STEP, what: () => gavelcast.output() });
-    } catch (error) {
-      await gavelcast.stop('SIGKILL');
-      throw error;
-    }
+    const gavelcast = await startGavelcast(source, env, { readyWithinMs: STEP.withinMs });
     return new WorkerServer(gavelcast, `http://127.0.0.1:${adminPort}`);
   }
 
