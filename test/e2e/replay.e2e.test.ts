@@ -67,7 +67,7 @@ describe.each(CASES)(
       // Those who listen must not be thrown out.
       cast = { ...cast, banned: await stage.portal.addUser({ name: 'Dan' }) };
       stateDirectory = mkdtempSync(join(tmpdir(), 'gavelcast-replay-'));
-      env = { STATE_DIR: stateDirectory, SERVER_ID: '4242' };
+      env = { STATE_DIR: stateDirectory, SERVER_ID: '4242', SOURCE_HEARTBEAT_MS: '5000' };
       gavelcast = await startGavelcast(stage.source, env);
     });
     afterAll(async () => {
