@@ -82,7 +82,11 @@ export function createUpgrade(
     if (refusal instanceof Promise) {
       // Between the listeners of HTTP and those of `ws` nobody else listens.
       wire.on('error', ignore);
-      void refusal.then(answer);
+      wire.pause();
+      void refusal.then((refused) => {
+        wire.resume();
+        answer(refused);
+      });
     } else {
       answer(refusal);
     }
