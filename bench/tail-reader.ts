@@ -5,14 +5,14 @@
 import ZongJi from '@vlasky/zongji';
 import { encodeEvent } from '../src/protocol/event-message.ts';
 import type { EventBatch, Log } from '../src/ports.ts';
-import { BinlogTail } from '../cdc/binlog-tail.ts';
-import { DatabasePool } from '../cdc/database-pool.ts';
-import { NameCache } from '../cdc/name-cache.ts';
+import { BinlogTail } from '../cdc/binlog/binlog-tail.ts';
+import { DatabasePool } from '../cdc/source/database-pool.ts';
+import { NameCache } from '../cdc/tables/name-cache.ts';
 import { Pipeline } from '../cdc/pipeline.ts';
-import { preflight } from '../cdc/preflight.ts';
-import { RowReader } from '../cdc/row-reader.ts';
-import { openSnapshot } from '../cdc/snapshot.ts';
-import { compareBinlogPositions, type BinlogPosition } from '../cdc/source-position.ts';
+import { preflight } from '../cdc/checks/preflight.ts';
+import { RowReader } from '../cdc/tables/row-reader.ts';
+import { openSnapshot } from '../cdc/tables/snapshot.ts';
+import { compareBinlogPositions, type BinlogPosition } from '../cdc/source/source-position.ts';
 import type { SourceAddress } from '../test/support/gavelcast-process.ts';
 
 export interface ReadOrder {

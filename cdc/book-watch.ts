@@ -7,10 +7,10 @@ import { OverdueAuctions } from '../src/auction/overdue.ts';
 import type { ItemId } from '../src/auction/ids.ts';
 import { AppError } from '../src/errors.ts';
 import type { Clock, Log } from '../src/ports.ts';
-import { compareBook } from './drift.ts';
-import type { ComparedBook, DriftReport } from './drift.ts';
-import type { DatabasePool } from './database-pool.ts';
-import type { BinlogPosition } from './source-position.ts';
+import { compareBook } from './tables/drift.ts';
+import type { ComparedBook, DriftReport } from './tables/drift.ts';
+import type { DatabasePool } from './source/database-pool.ts';
+import type { BinlogPosition } from './source/source-position.ts';
 
 /** The book in use, with what only its owner knows. */
 export interface WatchedBook extends ComparedBook {

@@ -3,7 +3,7 @@
  */
 import type { ErrorCode } from '../src/errors.ts';
 import type { BookCounters } from './book-watch.ts';
-import type { TailCounters } from './binlog-tail.ts';
+import type { TailCounters } from './binlog/binlog-tail.ts';
 
 /** Counted since the feed was made; for metrics. */
 export interface FeedCounters extends BookCounters, TailCounters {

@@ -2,10 +2,10 @@
  * What a feed is made with, and what it offers.
  */
 import type { AuctionReads, Clock, FeedState, Log, Publisher } from '../src/ports.ts';
-import type { ConnectionSettings } from './connection-settings.ts';
+import type { ConnectionSettings } from './source/connection-settings.ts';
 import type { FeedCounters } from './feed-counters.ts';
-import type { MappingOverride } from './mapping-file.ts';
-import type { SourceInfo } from './source-info.ts';
+import type { MappingOverride } from './mapping/mapping-file.ts';
+import type { SourceInfo } from './source/source-info.ts';
 
 export interface FeedOptions {
   readonly connection: ConnectionSettings;

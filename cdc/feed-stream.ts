@@ -2,15 +2,15 @@
  * One connection's stream, from its position to its end: first the part that joins a snapshot to it, then live.
  */
 import { setTimeout as delay } from 'node:timers/promises';
-import type { BinlogTail } from './binlog-tail.ts';
-import type { HistoryWindow } from './history-window.ts';
+import type { BinlogTail } from './binlog/binlog-tail.ts';
+import type { HistoryWindow } from './continuity/history-window.ts';
 import type { Pipeline } from './pipeline.ts';
-import type { OpenSnapshot } from './snapshot.ts';
-import { compareBinlogPositions } from './source-position.ts';
-import type { SourcePosition } from './source-position.ts';
-import type { StreamProgress } from './stream-progress.ts';
-import type { StreamGuard } from './stream-guard.ts';
-import type { TailedTransaction } from './tailed-transaction.ts';
+import type { OpenSnapshot } from './tables/snapshot.ts';
+import { compareBinlogPositions } from './source/source-position.ts';
+import type { SourcePosition } from './source/source-position.ts';
+import type { StreamProgress } from './binlog/stream-progress.ts';
+import type { StreamGuard } from './binlog/stream-guard.ts';
+import type { TailedTransaction } from './binlog/tailed-transaction.ts';
 
 /** How a new book joins the stream. */
 export interface Joining {

@@ -14,11 +14,11 @@ import { missingItems, translateChanges } from '../src/auction/translate.ts';
 import { bidsOf, itemsOf, namesBefore, undo, undoableFrom } from '../src/auction/undo.ts';
 import type { Changes } from '../src/auction/undo.ts';
 import type { Log } from '../src/ports.ts';
-import type { HistoryWindow } from './history-window.ts';
-import type { NameCache } from './name-cache.ts';
+import type { HistoryWindow } from './continuity/history-window.ts';
+import type { NameCache } from './tables/name-cache.ts';
 import type { Pipeline } from './pipeline.ts';
-import type { OpenSnapshot } from './snapshot.ts';
-import type { TailedTransaction } from './tailed-transaction.ts';
+import type { OpenSnapshot } from './tables/snapshot.ts';
+import type { TailedTransaction } from './binlog/tailed-transaction.ts';
 
 /** The exact book, and what can be told again of how it came to be. */
 export interface Refill {

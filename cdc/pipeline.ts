@@ -19,19 +19,19 @@ import {
 import { bidsOf } from '../src/auction/undo.ts';
 import { AppError, ERRORS } from '../src/errors.ts';
 import type { Clock, Log, Publisher } from '../src/ports.ts';
-import { BidPlaces } from './bid-places.ts';
-import type { Followed } from './bid-places.ts';
-import type { CommitPlace } from './commit-view.ts';
-import { CountedBids } from './counted-bids.ts';
-import type { DatabasePool } from './database-pool.ts';
+import { BidPlaces } from './tables/bid-places.ts';
+import type { Followed } from './tables/bid-places.ts';
+import type { CommitPlace } from './tables/commit-view.ts';
+import { CountedBids } from './tables/counted-bids.ts';
+import type { DatabasePool } from './source/database-pool.ts';
 import { EndingClock } from './ending-clock.ts';
-import { readItems } from './item-reader.ts';
-import { LeaderReads } from './leader-reads.ts';
-import type { LeaderQuestion } from './leader-reads.ts';
-import type { NameCache } from './name-cache.ts';
-import type { RowReader } from './row-reader.ts';
-import type { BinlogPosition } from './source-position.ts';
-import type { TailedTransaction } from './tailed-transaction.ts';
+import { readItems } from './tables/item-reader.ts';
+import { LeaderReads } from './tables/leader-reads.ts';
+import type { LeaderQuestion } from './tables/leader-reads.ts';
+import type { NameCache } from './tables/name-cache.ts';
+import type { RowReader } from './tables/row-reader.ts';
+import type { BinlogPosition } from './source/source-position.ts';
+import type { TailedTransaction } from './binlog/tailed-transaction.ts';
 
 /** Changes translated in one tick. */
 const SLICE_MAX = 1_000;

@@ -5,18 +5,18 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { AppError } from '../src/errors.ts';
 import type { Clock, Log } from '../src/ports.ts';
-import { BinlogTail } from './binlog-tail.ts';
-import type { TailCounters } from './binlog-tail.ts';
-import { linesOf } from './check.ts';
-import type { ConnectionSettings } from './connection-settings.ts';
-import type { DatabasePool } from './database-pool.ts';
-import type { MappingOverride } from './mapping-file.ts';
-import { preflight } from './preflight.ts';
-import { RowReader } from './row-reader.ts';
-import type { SourceInfo } from './source-info.ts';
-import type { BinlogPosition, SourcePosition } from './source-position.ts';
-import { positionFault } from './source-status.ts';
-import { StreamGuard } from './stream-guard.ts';
+import { BinlogTail } from './binlog/binlog-tail.ts';
+import type { TailCounters } from './binlog/binlog-tail.ts';
+import { linesOf } from './checks/check.ts';
+import type { ConnectionSettings } from './source/connection-settings.ts';
+import type { DatabasePool } from './source/database-pool.ts';
+import type { MappingOverride } from './mapping/mapping-file.ts';
+import { preflight } from './checks/preflight.ts';
+import { RowReader } from './tables/row-reader.ts';
+import type { SourceInfo } from './source/source-info.ts';
+import type { BinlogPosition, SourcePosition } from './source/source-position.ts';
+import { positionFault } from './source/source-status.ts';
+import { StreamGuard } from './binlog/stream-guard.ts';
 
 export interface ConnectorOptions {
   readonly connection: ConnectionSettings;

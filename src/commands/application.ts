@@ -6,7 +6,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { availableParallelism } from 'node:os';
 
 import { createFeed, type FeedOptions } from '../../cdc/feed.ts';
-import type { SourceInfo } from '../../cdc/source-info.ts';
+import type { SourceInfo } from '../../cdc/source/source-info.ts';
 import type { SlowLimits } from '../../server/catch-ups.ts';
 import { createGateway } from '../../server/gateway.ts';
 import { WorkerPool } from '../../server/workers/worker-pool.ts';

@@ -3,7 +3,7 @@
  */
 import { join, resolve } from 'node:path';
 
-import { checkpointPathFault } from '../../cdc/checkpoint-file.ts';
+import { checkpointPathFault } from '../../cdc/continuity/checkpoint-file.ts';
 import type { SourceConfig } from '../config.ts';
 import type { ConfigProblem, Environment } from '../config-problem.ts';
 

@@ -1,7 +1,7 @@
 /**
  * The source in one phrase, for people.
  */
-import type { SourceInfo } from '../../cdc/source-info.ts';
+import type { SourceInfo } from '../../cdc/source/source-info.ts';
 import type { Config } from '../config.ts';
 
 /** `MariaDB 10.11.6 at 127.0.0.1:3306/auction_portal as 'user'` */

@@ -1,8 +1,8 @@
 /**
  * `gavelcast doctor`: looks at the source as `serve` will, and says what to mend and how.
  */
-import type { Check } from '../../cdc/check.ts';
-import { diagnose, type Diagnosis } from '../../cdc/doctor.ts';
+import type { Check } from '../../cdc/checks/check.ts';
+import { diagnose, type Diagnosis } from '../../cdc/checks/doctor.ts';
 import type { Log } from '../ports.ts';
 import { VERSION } from '../version.ts';
 import { EXIT, explain, findEnvironment, loadOrExplain, warn } from './context.ts';

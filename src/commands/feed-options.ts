@@ -5,9 +5,9 @@ import { readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { resolve } from 'node:path';
 
-import type { ConnectionSettings } from '../../cdc/binlog-tail.ts';
+import type { ConnectionSettings } from '../../cdc/source/connection-settings.ts';
 import type { FeedOptions } from '../../cdc/feed.ts';
-import { parseMappingFile, type MappingOverride } from '../../cdc/mapping-file.ts';
+import { parseMappingFile, type MappingOverride } from '../../cdc/mapping/mapping-file.ts';
 import type { SourceConfig } from '../config.ts';
 import type { ConfigProblem, Environment } from '../config-problem.ts';
 

@@ -3,7 +3,7 @@
  */
 import { tellPast } from '../../cdc/past-events.ts';
 import type { PastOutcome, PastWindow } from '../../cdc/past-events.ts';
-import type { SourceInfo } from '../../cdc/source-info.ts';
+import type { SourceInfo } from '../../cdc/source/source-info.ts';
 import { userIdOf } from '../auction/ids.ts';
 import { epochMsToWallClock } from '../auction/zone.ts';
 import type { Config } from '../config.ts';

@@ -3,7 +3,7 @@
  */
 import { setTimeout as pause } from 'node:timers/promises';
 
-import type { SourceInfo } from '../../cdc/source-info.ts';
+import type { SourceInfo } from '../../cdc/source/source-info.ts';
 import { holdYoungGeneration } from '../../server/young-generation.ts';
 import { isEnabled, type Config } from '../config.ts';
 import type { Environment } from '../config-problem.ts';

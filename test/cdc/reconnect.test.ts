@@ -11,9 +11,9 @@ import {
   retryLogLevel,
 } from '../../cdc/reconnect.ts';
 import type { Recovery } from '../../cdc/reconnect.ts';
-import { derivedServerId, freeServerId, isTaken } from '../../cdc/server-id.ts';
-import { mariadbFault } from '../../cdc/source-status.ts';
-import { resolveZone } from '../../cdc/source-zone.ts';
+import { derivedServerId, freeServerId, isTaken } from '../../cdc/source/server-id.ts';
+import { mariadbFault } from '../../cdc/source/source-status.ts';
+import { resolveZone } from '../../cdc/source/source-zone.ts';
 
 describe('recovery', () => {
   const EXPECTED: Readonly<Record<ErrorCode, Recovery>> = {

@@ -1,7 +1,7 @@
 /**
  * Writes events as the servers do, for tests that take bytes apart again: a TableMap and row events of the lab's tables.
  */
-import type { RowsKind } from '../../../cdc/binlog-event.ts';
+import type { RowsKind } from '../../../cdc/binlog/binlog-event.ts';
 
 /** A column's type code, its metadata, and how a value of it is written. */
 export interface WrittenColumn {

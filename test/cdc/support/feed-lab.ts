@@ -5,7 +5,7 @@ import { createPool } from 'mysql2/promise';
 import type { Pool, RowDataPacket } from 'mysql2/promise';
 import { createFeed } from '../../../cdc/feed.ts';
 import type { Feed, FeedOptions } from '../../../cdc/feed.ts';
-import type { SourceInfo } from '../../../cdc/source-info.ts';
+import type { SourceInfo } from '../../../cdc/source/source-info.ts';
 import type { DomainEvent } from '../../../src/auction/domain-event.ts';
 import type { UserId } from '../../../src/auction/ids.ts';
 import type { EventBatch, FeedState, Log } from '../../../src/ports.ts';

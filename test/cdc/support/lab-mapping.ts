@@ -1,5 +1,5 @@
 /** A mapping of a small schema, without a server. */
-import type { ColumnDefinition, TableMapping } from '../../../cdc/table-mapping.ts';
+import type { ColumnDefinition, TableMapping } from '../../../cdc/mapping/table-mapping.ts';
 
 function column(ordinal: number, name: string, columnType: string): ColumnDefinition {
   const dataType = /^\w+/.exec(columnType)?.[0] ?? columnType;

@@ -2,11 +2,11 @@
  * A small auction schema on a real server, and a tail on it that collects what comes.
  */
 import type { Connection, RowDataPacket } from 'mysql2/promise';
-import { BinlogTail } from '../../../cdc/binlog-tail.ts';
-import type { TailOptions } from '../../../cdc/binlog-tail.ts';
-import type { SourcePosition } from '../../../cdc/source-position.ts';
-import type { ColumnDefinition, TableMapping } from '../../../cdc/table-mapping.ts';
-import type { TailedTransaction } from '../../../cdc/tailed-transaction.ts';
+import { BinlogTail } from '../../../cdc/binlog/binlog-tail.ts';
+import type { TailOptions } from '../../../cdc/binlog/binlog-tail.ts';
+import type { SourcePosition } from '../../../cdc/source/source-position.ts';
+import type { ColumnDefinition, TableMapping } from '../../../cdc/mapping/table-mapping.ts';
+import type { TailedTransaction } from '../../../cdc/binlog/tailed-transaction.ts';
 import type { RowChange } from '../../../src/auction/row-change.ts';
 import { parseZone } from '../../../src/auction/zone.ts';
 import { AppError } from '../../../src/errors.ts';

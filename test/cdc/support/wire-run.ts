@@ -3,7 +3,7 @@
  */
 import { createFeed } from '../../../cdc/feed.ts';
 import type { Feed, FeedOptions } from '../../../cdc/feed.ts';
-import type { SourceInfo } from '../../../cdc/source-info.ts';
+import type { SourceInfo } from '../../../cdc/source/source-info.ts';
 import type { EventBatch } from '../../../src/ports.ts';
 import { encodeEvent } from '../../../src/protocol/event-message.ts';
 import { until } from '../../support/until.ts';
