@@ -11,6 +11,9 @@ import { byHand, casesOf, testByHand } from './suite.ts';
 
 const SILENCE_MS = 3 * HEARTBEAT_MS;
 const KILLS = byHand ? 100 : 4;
+const FLIPS = byHand ? 20 : 4;
+/** The name of the bids' table as the binlog's map of it holds it, and nothing else that servers send. */
+const BIDS_IN_BINLOG = Buffer.from('\u0004bids\0');
 /** A connection that streamed for less counts as a bad one, and the pause before the next grows: three in a row do. */
 const GOOD_CONNECTION_MS = 2_000;
 const BAD_ONES = 3;
@@ -59,6 +62,26 @@ describe.each(FLAVOURS)('on %s', (flavour) => {
         }
         rig.proxy.mode('pass');
         rig.cured();
+      },
+    );
+  });
+
+  test('bits flip on the way', async () => {
+    await runScenario(
+      { name: `bits flipped on the way, ${FLIPS} times`, flavour, expects: 'delivered' },
+      async (rig) => {
+        let flipped = 0;
+        for (let i = 0; i < FLIPS; i += 1) {
+          flipOnce(rig, () => {
+            flipped += 1;
+          });
+          await rig.load.more(15);
+          await until(() => flipped > i, { withinMs: RETRY_MS_MAX, what: 'a flipped bit' });
+          // Damage at every reading of one place would be the file's.
+          await rig.caughtUp();
+        }
+        rig.cured();
+        expect(rig.logged('source retry').length).toBeGreaterThanOrEqual(FLIPS);
       },
     );
   });
@@ -179,6 +202,17 @@ describe.each(FLAVOURS)('on %s', (flavour) => {
     );
   });
 });
+
+/** Flips a bit of the next map of `bids` that the binlog sends. */
+function flipOnce({ proxy }: Rig, flipped: () => void): void {
+  proxy.alter((data) => {
+    const at = data.indexOf(BIDS_IN_BINLOG);
+    if (at < 0) return;
+    data.writeUInt8(data.readUInt8(at + 1) ^ 1, at + 1);
+    proxy.alter(null);
+    flipped();
+  });
+}
 
 async function untilNotice(rig: Rig, notice: string): Promise<void> {
   await until(() => rig.subscribers.every(({ notices }) => notices.at(-1) === notice), {
