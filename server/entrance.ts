@@ -60,7 +60,6 @@ export class Entrance {
     this.#events.stop();
     this.leave();
     this.#http.closeAllConnections();
-    this.#deps.door.handshakes.cut();
     await this.#left;
   }
 

@@ -74,11 +74,6 @@ export class Handshakes {
     this.#end(socket instanceof TLSSocket ? peerOf(socket) : socket)?.off('close', this.#closed);
   }
 
-  /** Cuts them all. */
-  cut(): void {
-    for (const { socket } of this.#pending.values()) socket.destroy();
-  }
-
   /** @returns the socket that was pending; undefined where none was */
   #end(name: Name): Socket | undefined {
     const pending = this.#pending.get(name);

@@ -10,7 +10,6 @@ import { createSecureContext } from 'node:tls';
 import { AppError } from '../src/errors.ts';
 import type { TlsFiles } from './gateway-options.ts';
 import type { Handshakes } from './handshakes.ts';
-import { takeUpgrades } from './quick-upgrades.ts';
 import { isWebSocketRequest } from './upgrade.ts';
 
 /** Connections the kernel may hold for us while we are busy: a reconnect storm arrives in one moment. */
@@ -60,7 +59,6 @@ export function createListener(options: ListenerOptions): Server | TlsServer {
           ),
         );
   server.maxHeadersCount = HEADERS_MAX;
-  if (tls === null) takeUpgrades(server, { handshakeWithinMs, headersMax: HEADERS_MAX, upgrade });
   server.on('connection', (socket: Socket) => {
     handshakes.began(socket, tls !== null);
   });

@@ -82,11 +82,7 @@ export function createUpgrade(
     if (refusal instanceof Promise) {
       // Between the listeners of HTTP and those of `ws` nobody else listens.
       wire.on('error', ignore);
-      wire.pause();
-      void refusal.then((refused) => {
-        wire.resume();
-        answer(refused);
-      });
+      void refusal.then(answer);
     } else {
       answer(refusal);
     }
