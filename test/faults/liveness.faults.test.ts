@@ -11,7 +11,7 @@ import { byHand, casesOf, testByHand } from './suite.ts';
 
 const SILENCE_MS = 3 * HEARTBEAT_MS;
 const KILLS = byHand ? 100 : 4;
-const FLIPS = byHand ? 20 : 4;
+const FLIPS = byHand ? 8 : 4;
 /** The name of the bids' table as the binlog's map of it holds it, and nothing else that servers send. */
 const BIDS_IN_BINLOG = Buffer.from('\u0004bids\0');
 /** A connection that streamed for less counts as a bad one, and the pause before the next grows: three in a row do. */
@@ -72,6 +72,7 @@ describe.each(FLAVOURS)('on %s', (flavour) => {
       async (rig) => {
         let flipped = 0;
         for (let i = 0; i < FLIPS; i += 1) {
+          await pause(GOOD_CONNECTION_MS);
           flipOnce(rig, () => {
             flipped += 1;
           });
