@@ -28,6 +28,8 @@ export default defineConfig({
       {
         test: {
           name: 'unit',
+          // More than a wait's own deadline, which says what was waited for.
+          testTimeout: 30_000,
           include: ['test/**/*.test.ts'],
           exclude: [
             ...EXCLUDE,
