@@ -1,6 +1,6 @@
 /**
- * `npm test`: every check and every suite, all of them even after a failure, then a table of what ran and how long it
- * took, and as the last line `N passed, N failed`. The numbers count vitest's tests; a check (types, lint, …) and a suite
+ * `npm test`: every check and every suite, all of them even after a failure, then what failed and why, a table of what ran
+ * and how long it took, and as the last line `N passed, N failed`. The numbers count vitest's tests; a check (types, lint, …) and a suite
  * that broke without naming a test count as one each. A skipped test counts as failed: nothing may be skipped here.
  *
  * Usage: node scripts/test-all.ts [check or suite …]
@@ -8,7 +8,7 @@
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 
 const CHECKS = ['types', 'lint', 'format:check', 'arch', 'knip'];
 const SUITES = ['unit', 'guards', 'db', 'e2e', 'deploy', 'security', 'faults'];
@@ -18,7 +18,12 @@ interface Outcome {
   readonly passed: number;
   readonly failed: number;
   readonly seconds: number;
+  /** What failed and why, for whoever sees only the end of this output. */
+  readonly failures: readonly string[];
 }
+
+/** Lines of a failure that are told again at the end. */
+const FAILURE_LINES = 12;
 
 const wanted = process.argv.slice(2);
 const isWanted = (name: string): boolean => wanted.length === 0 || wanted.includes(name);
@@ -33,7 +38,9 @@ function runCheck(name: string): Outcome {
   const startedAtMs = Date.now();
   const { status } = spawnSync('npm', ['run', '--silent', name], { stdio: 'inherit' });
   const ok = status === 0;
-  return { name, passed: ok ? 1 : 0, failed: ok ? 0 : 1, seconds: secondsSince(startedAtMs) };
+  const failures = ok ? [] : [`${name}: exit code ${String(status)}`];
+  const seconds = secondsSince(startedAtMs);
+  return { name, passed: ok ? 1 : 0, failed: ok ? 0 : 1, seconds, failures };
 }
 
 function runSuite(name: string): Outcome {
@@ -45,39 +52,67 @@ function runSuite(name: string): Outcome {
     const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${file}`];
     const args = ['run', '--project', name, ...reporters];
     const { status } = spawnSync('vitest', args, { stdio: ['ignore', 'inherit', 'inherit'] });
-    const counts = readCounts(file);
+    const results = readResults(file);
+    const { passed } = results;
     // Errors outside any test fail the suite too, and so does a suite in which nothing ran.
-    const hasSilentFault = counts.failed === 0 && (status !== 0 || counts.passed === 0);
-    const failed = counts.failed + (hasSilentFault ? 1 : 0);
-    return { name, passed: counts.passed, failed, seconds: secondsSince(startedAtMs) };
+    const hasSilentFault = results.failed === 0 && (status !== 0 || passed === 0);
+    const failed = results.failed + (hasSilentFault ? 1 : 0);
+    const silent = hasSilentFault
+      ? [`${name}: exit code ${String(status)}, and no test failed`]
+      : [];
+    const failures = [...results.failures, ...silent];
+    return { name, passed, failed, seconds: secondsSince(startedAtMs), failures };
   } finally {
     rmSync(directory, { recursive: true, force: true });
   }
 }
 
-/** Counts of vitest's JSON report; nothing where there is no report. */
-function readCounts(file: string): { readonly passed: number; readonly failed: number } {
-  let results: unknown;
-  try {
-    results = JSON.parse(readFileSync(file, 'utf8'));
-  } catch {
-    return { passed: 0, failed: 0 };
-  }
-  const count = (field: string): number => {
-    const value: unknown =
-      typeof results === 'object' && results !== null ? Reflect.get(results, field) : undefined;
-    return typeof value === 'number' ? value : 0;
-  };
-  const skipped = count('numPendingTests') + count('numTodoTests');
-  if (skipped > 0) process.stderr.write(`${skipped} tests were skipped\n`);
-  return { passed: count('numPassedTests'), failed: count('numFailedTests') + skipped };
+/** The part of vitest's JSON report that is read. */
+interface Results {
+  readonly numPassedTests: number;
+  readonly numFailedTests: number;
+  readonly numPendingTests: number;
+  readonly numTodoTests: number;
+  readonly testResults: readonly {
+    readonly name: string;
+    readonly assertionResults: readonly {
+      readonly status: string;
+      readonly fullName: string;
+      readonly failureMessages: readonly string[];
+    }[];
+  }[];
 }
 
-/** Prints the table and the last line. @returns the exit code. */
+/** Nothing passed where there is no report. */
+function readResults(file: string): Pick<Outcome, 'passed' | 'failed' | 'failures'> {
+  let results: Results;
+  try {
+    // Vitest of a pinned version wrote it just now.
+    results = JSON.parse(readFileSync(file, 'utf8')) as Results;
+  } catch {
+    return { passed: 0, failed: 0, failures: [] };
+  }
+  const skipped = results.numPendingTests + results.numTodoTests;
+  const failures = results.testResults.flatMap(({ name, assertionResults }) =>
+    assertionResults
+      .filter(({ status }) => status === 'failed')
+      .map(({ fullName, failureMessages }) => {
+        const lines = failureMessages.join('\n').split('\n');
+        const why = lines.filter((line) => !line.includes('node_modules')).slice(0, FAILURE_LINES);
+        return [`${relative(process.cwd(), name)} > ${fullName}`, ...why].join('\n    ');
+      }),
+  );
+  if (skipped > 0) failures.push(`${String(skipped)} tests were skipped`);
+  return { passed: results.numPassedTests, failed: results.numFailedTests + skipped, failures };
+}
+
+/** Prints what failed, the table and the last line. @returns the exit code. */
 function report(all: readonly Outcome[]): number {
   const total = (pick: (outcome: Outcome) => number): number =>
     all.reduce((sum, outcome) => sum + pick(outcome), 0);
   const seconds = total((outcome) => outcome.seconds);
+  const failures = all.flatMap((outcome) => outcome.failures);
+  for (const failure of failures) process.stdout.write(`\nfailed: ${failure}\n`);
   process.stdout.write('\n');
   for (const outcome of all) {
     const share = `${((100 * outcome.seconds) / Math.max(seconds, 0.1)).toFixed(0)} %`;
