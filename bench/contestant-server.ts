@@ -38,8 +38,10 @@ export interface Run extends Message {
   readonly watchers: number;
   /** Events in one turn of the event loop. */
   readonly eventsPerTurn: number;
-  /** Events after which the clients say what they have got; two of these are under way at most. */
+  /** Events after which the clients say what they have got. */
   readonly chunkEvents: number;
+  /** How many of these may be under way; with one chunk of one event nothing can be joined. Default: 2. */
+  readonly chunksUnderWay?: number;
 }
 
 export interface Ran extends Message {
@@ -80,7 +82,6 @@ export interface Usage extends Message {
 
 type Order = Listen | Run | Received | Weigh;
 
-const CHUNKS_UNDER_WAY = 2;
 /** Frames that take longer than this were lost: the benchmark fails then. */
 const LOST_AFTER_MS = 60_000;
 /** The first leave behind what only their finalizers let go of. */
@@ -113,17 +114,16 @@ class Bench {
   }
 
   async #run(order: Run): Promise<Ran> {
-    const { seconds, topics, watchers, eventsPerTurn, chunkEvents } = order;
+    const { seconds, topics, watchers, eventsPerTurn, chunkEvents, chunksUnderWay = 2 } = order;
     const contestant = this.#contestant;
     if (contestant === null) throw new Error('run before listen');
-    const window = CHUNKS_UNDER_WAY * chunkEvents * watchers;
     const cpuBefore = this.#cpuSeconds();
     const startedAt = performance.now();
     const until = startedAt + seconds * 1000;
     let events = 0;
     let waitedMs = 0;
     while (performance.now() < until) {
-      waitedMs += await this.#settled(window - chunkEvents * watchers);
+      waitedMs += await this.#settled((chunksUnderWay - 1) * chunkEvents * watchers);
       for (let at = 0; at < chunkEvents; at += 1) {
         contestant.publish((events % topics) + 1);
         events += 1;

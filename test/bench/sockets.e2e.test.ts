@@ -95,16 +95,15 @@ test(
   async () => {
     const args = ['--watchers', '40', '--rounds', '1', '--seconds', '0.2'];
     const { report } = await runBench('workers', args);
+    const rate = z.object({ deliveries: z.number() });
+    const measured = z.object({ single: rate, joined: rate, shares: z.array(z.number()) });
     const { rounds } = z
-      .object({
-        rounds: z.array(
-          z.record(z.string(), z.object({ deliveries: z.number(), shares: z.array(z.number()) })),
-        ),
-      })
+      .object({ rounds: z.array(z.record(z.string(), measured)) })
       .parse(report.details);
     expect(Object.keys(rounds[0] ?? {})).toEqual(['one process', 'one worker', 'two workers']);
-    for (const { deliveries } of Object.values(rounds[0] ?? {})) {
-      expect(deliveries).toBeGreaterThan(0);
+    for (const { single, joined } of Object.values(rounds[0] ?? {})) {
+      expect(single.deliveries).toBeGreaterThan(0);
+      expect(joined.deliveries).toBeGreaterThan(0);
     }
     const { shares = [] } = rounds[0]?.['two workers'] ?? {};
     expect(shares).toHaveLength(2);
