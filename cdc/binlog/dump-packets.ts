@@ -1,9 +1,7 @@
 /**
- * The one place that reaches into mysql2's insides: it takes the packets of the dump before zongji would see them, and makes
- * events of them (docs/decisions/0009-our-own-decoder.md). What comes before the dump, and the server's error that may end
- * it, pass on to the driver.
- *
- * Every inside that is used is checked when it is taken, so an upgrade that moves one fails at once and by name.
+ * Takes the packets of the dump from mysql2's connection before zongji would see them, and makes events of them
+ * (docs/decisions/0009-our-own-decoder.md). What comes before the dump, and the server's error that may end it, pass on to
+ * the driver.
  */
 import { AppError } from '../../src/errors.ts';
 import {
@@ -14,27 +12,11 @@ import {
   TYPE_AT,
 } from './binlog-event.ts';
 import type { BinlogEvent } from './binlog-event.ts';
+import { vendorConnection } from '../source/vendor-connection.ts';
+import type { VendorConnection, VendorPacket } from '../source/vendor-connection.ts';
 import { Undecodable } from './byte-reader.ts';
 import { EventChecksum } from './event-checksum.ts';
 import { isSmall, readPayload, unpackAsStream, unpackAtOnce } from './transaction-payload.ts';
-
-/** mysql2's packet: the bytes from `offset` to `end`. */
-interface VendorPacket {
-  readonly buffer: Buffer;
-  readonly offset: number;
-  readonly end: number;
-  readonly sequenceId: number;
-}
-
-interface VendorConnection {
-  handlePacket(packet?: VendorPacket): void;
-  pause(): void;
-  resume(): void;
-  sequenceId: number;
-  readonly _paused: boolean;
-  readonly _command: unknown;
-  readonly stream: { readonly bytesRead: number; destroy(): void };
-}
 
 export interface DumpListener {
   /** A packet of the dump is about to be handled. */
@@ -204,29 +186,4 @@ export class DumpPackets {
           }),
     );
   }
-}
-
-/**
- * Closes a connection's socket at once. mysql2's own `destroy` only says that we have finished sending: a frozen server
- * never answers that, and a paused socket would not notice if it did.
- */
-export function destroySocket(connection: unknown): void {
-  vendorConnection(connection).stream.destroy();
-}
-
-/** The driver's connection with the insides we use. The one cast over mysql2: it types none of them. */
-function vendorConnection(connection: unknown): VendorConnection {
-  const inside = connection as Partial<VendorConnection> | null;
-  const isKnown =
-    typeof inside?.handlePacket === 'function' &&
-    typeof inside.pause === 'function' &&
-    typeof inside.resume === 'function' &&
-    typeof inside.sequenceId === 'number' &&
-    typeof inside._paused === 'boolean' &&
-    '_command' in inside &&
-    typeof inside.stream?.bytesRead === 'number' &&
-    typeof inside.stream.destroy === 'function';
-  if (!isKnown)
-    throw new Error('this version of mysql2 is not supported: its connection has changed');
-  return inside as VendorConnection;
 }

@@ -8,7 +8,7 @@ import { createConnection } from 'mysql2';
 import type { Connection, ConnectionOptions } from 'mysql2';
 import { AppError } from '../../src/errors.ts';
 import type { ConnectionSettings } from './connection-settings.ts';
-import { destroySocket } from '../binlog/dump-packets.ts';
+import { destroySocket } from './vendor-connection.ts';
 import { classifySourceError } from './vendor-errors.ts';
 
 /** One value as the server prints it; null is SQL NULL. */

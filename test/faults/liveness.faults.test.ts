@@ -70,14 +70,11 @@ describe.each(FLAVOURS)('on %s', (flavour) => {
     await runScenario(
       { name: `bits flipped on the way, ${FLIPS} times`, flavour, expects: 'delivered' },
       async (rig) => {
-        let flipped = 0;
         for (let i = 0; i < FLIPS; i += 1) {
           await pause(GOOD_CONNECTION_MS);
-          flipOnce(rig, () => {
-            flipped += 1;
-          });
+          const hasFlipped = flipOnce(rig);
           await rig.load.more(15);
-          await until(() => flipped > i, { withinMs: RETRY_MS_MAX, what: 'a flipped bit' });
+          await until(hasFlipped, { withinMs: RETRY_MS_MAX, what: 'a flipped bit' });
           // Damage at every reading of one place would be the file's.
           await rig.caughtUp();
         }
@@ -204,15 +201,17 @@ describe.each(FLAVOURS)('on %s', (flavour) => {
   });
 });
 
-/** Flips a bit of the next map of `bids` that the binlog sends. */
-function flipOnce({ proxy }: Rig, flipped: () => void): void {
+/** Flips a bit of the next map of `bids` that the binlog sends. @returns whether that has happened yet */
+function flipOnce({ proxy }: Rig): () => boolean {
+  let hasFlipped = false;
   proxy.alter((data) => {
     const at = data.indexOf(BIDS_IN_BINLOG);
     if (at < 0) return;
     data.writeUInt8(data.readUInt8(at + 1) ^ 1, at + 1);
     proxy.alter(null);
-    flipped();
+    hasFlipped = true;
   });
+  return () => hasFlipped;
 }
 
 async function untilNotice(rig: Rig, notice: string): Promise<void> {
