@@ -19,6 +19,8 @@ export interface FeedCounters extends BookCounters, TailCounters {
   readonly queuedBytes: number;
   /** See {@link behindMs}. */
   readonly behindMs: number | null;
+  /** Whether a source that is a replica replicates; null: it is none, or that is not known. */
+  readonly replicationRuns: boolean | null;
 }
 
 export interface Lateness {
@@ -59,6 +61,7 @@ export interface FeedParts extends Pick<
   readonly source: Pick<Lateness, 'packetAtMs' | 'heartbeatPeriodMs' | 'queuedBytes'> & {
     readonly counters: TailCounters;
   };
+  readonly replicationRuns: boolean | null;
   readonly translateMs: number;
 }
 
@@ -81,6 +84,7 @@ export class FeedTally {
       positionsLost: this.#positionsLost,
       queuedBytes,
       translateMs: parts.translateMs,
+      replicationRuns: parts.replicationRuns,
       behindMs: behindMs({
         ...parts,
         ...{ packetAtMs, heartbeatPeriodMs, queuedBytes, processedAtMs },

@@ -35,6 +35,8 @@ export interface FeedOptions {
   readonly driftConfirmAfterMs?: number;
   /** Milliseconds past its end after which an active auction is reported; default 180,000. */
   readonly overdueAfterMs?: number;
+  /** Milliseconds between questions whether the source's own replication runs; 0: never. Default 5,000. */
+  readonly replicationEveryMs?: number;
 }
 
 export interface Feed extends AuctionReads {

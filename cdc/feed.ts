@@ -25,7 +25,8 @@ import type { PipelineOptions } from './pipeline.ts';
 import { backoffMs, nextAttempt, recoveryOf, retryLogLevel } from './reconnect.ts';
 import type { RowReader } from './tables/row-reader.ts';
 import { openSnapshot } from './tables/snapshot.ts';
-import { measureClockOffset } from './source/source-clock.ts';
+import { ReplicationWatch } from './replication-watch.ts';
+import { SourceClock } from './source/source-clock.ts';
 import { SourceConnector } from './source-connector.ts';
 import type { ConnectedSource } from './source-connector.ts';
 import type { SourceInfo } from './source/source-info.ts';
@@ -45,7 +46,6 @@ export function createFeed(options: FeedOptions, deps: FeedDeps): Feed {
 const NAMES_MAX = 100_000;
 const HISTORY_REFILL_CHANGES_MAX = 200_000;
 const CLIENT_CONNECTIONS_MAX = 2;
-const CLOCK_EVERY_MS = 10 * 60_000;
 const STOP_WITHIN_MS = 5_000;
 const DRIFT_EVERY_MS = 15 * 60_000;
 const OVERDUE_AFTER_MS = 180_000;
@@ -68,6 +68,8 @@ class DatabaseFeed implements Feed {
   readonly #connector: SourceConnector;
   readonly #lookup: ItemLookup;
   readonly #watch: BookWatch;
+  readonly #replication: ReplicationWatch;
+  readonly #clock: SourceClock;
   readonly #progress = new StreamProgress((at) => this.#pipeline?.passed(at));
   readonly #currentItems: CurrentItems;
   readonly #continuity: Continuity;
@@ -79,8 +81,6 @@ class DatabaseFeed implements Feed {
   #isStarted = false;
   #run: Promise<void> = Promise.resolve();
   #stopped: Promise<void> | null = null;
-  #clockTimer: NodeJS.Timeout | null = null;
-  #clockOffsetMs = 0;
   /** Where to resume; null: a fresh book is needed. */
   #position: (() => SourcePosition) | null = null;
   /** Why the book's continuity is lost; told to the publisher with the fresh book. */
@@ -98,6 +98,7 @@ class DatabaseFeed implements Feed {
     this.#clientPool = new DatabasePool(options.connection, {
       connectionsMax: CLIENT_CONNECTIONS_MAX,
     });
+    this.#clock = new SourceClock(this.#pool, deps);
     this.#connector = new SourceConnector(this.#pool, options, deps);
     this.#continuity = new Continuity(
       {
@@ -114,6 +115,15 @@ class DatabaseFeed implements Feed {
     );
     this.book = viewOf(() => this.#pipeline);
     this.#watch = this.#makeWatch();
+    this.#replication = new ReplicationWatch(
+      {
+        pool: this.#clientPool,
+        source: () => (this.#phase.state === 'streaming' ? this.#connector.source : null),
+        writer: () => this.#pipeline?.writer ?? null,
+        everyMs: options.replicationEveryMs,
+      },
+      deps,
+    );
     this.#currentItems = new CurrentItems({
       book: this.book,
       read: (itemId) => this.#lookup.find(itemId),
@@ -142,18 +152,19 @@ class DatabaseFeed implements Feed {
   }
 
   clockOffsetMs(): number {
-    return this.#clockOffsetMs;
+    return this.#clock.offsetMs;
   }
 
   counters(): FeedCounters {
     return this.#tally.counters({
       book: this.#watch.counters,
       source: this.#connector,
+      replicationRuns: this.#replication.runs,
       translateMs: this.#pipeline?.translateMs ?? 0,
       isStreaming: this.#phase.state === 'streaming',
       nowMs: this.#deps.now(),
       committedAtMs: this.#committedAtMs,
-      clockOffsetMs: this.#clockOffsetMs,
+      clockOffsetMs: this.#clock.offsetMs,
     });
   }
 
@@ -161,11 +172,13 @@ class DatabaseFeed implements Feed {
     const phase = this.#phase;
     if (phase.state !== 'streaming') return phase;
     const { packetAtMs } = this.#connector;
-    return { state: 'streaming', packetAtMs, committedAtMs: this.#committedAtMs };
+    const replication = this.#replication.runs === false && { replicationStopped: true as const };
+    return { state: 'streaming', packetAtMs, committedAtMs: this.#committedAtMs, ...replication };
   }
 
   isFresh(): boolean {
     if (this.#phase.state !== 'streaming' || this.#progress.isBehind) return false;
+    if (this.#replication.runs === false) return false;
     const silentMs = this.#deps.now() - this.#connector.packetAtMs;
     return silentMs < 3 * this.#connector.heartbeatPeriodMs;
   }
@@ -227,7 +240,7 @@ class DatabaseFeed implements Feed {
     const goesOn = this.#position !== null && !this.#mustReload;
     const connected = await this.#connector.connect({ goesOn });
     const { source, rows, tail } = connected;
-    this.#clockOffsetMs = source.clockOffsetMs;
+    this.#clock.offsetMs = source.clockOffsetMs;
     const position = this.#position?.() ?? null;
     if (position !== null) await this.#connector.checkPosition(connected, position);
     this.#continuity.connected(connected);
@@ -256,7 +269,7 @@ class DatabaseFeed implements Feed {
           this.#position = end;
           this.#committedAtMs = committedAtMs ?? this.#committedAtMs;
           this.#tally.processed(this.#deps.now());
-          this.#continuity.handedOn(end, committedAtMs ?? this.#databaseNow());
+          this.#continuity.handedOn(end, committedAtMs ?? this.#clock.now());
           if (this.#progress.isAwaited) this.#progress.reached(end().binlog);
         },
       });
@@ -280,7 +293,7 @@ class DatabaseFeed implements Feed {
     signal: AbortSignal,
   ): Promise<HistoryWindow | null> {
     if (this.#pipeline !== null || this.#position !== null) return null;
-    const nowMs = this.#databaseNow();
+    const nowMs = this.#clock.now();
     return this.#continuity.begin(connected, { database: this.#pool, nowMs, signal });
   }
 
@@ -331,7 +344,7 @@ class DatabaseFeed implements Feed {
           this.#currentItems.changing(changes);
         },
       },
-      { log: this.#deps.log, databaseNow: () => this.#databaseNow() },
+      { log: this.#deps.log, databaseNow: this.#clock.now },
     );
   }
 
@@ -346,7 +359,7 @@ class DatabaseFeed implements Feed {
         ...(driftConfirmAfterMs === undefined ? {} : { driftConfirmAfterMs }),
         overdueAfterMs: overdueAfterMs ?? OVERDUE_AFTER_MS,
       },
-      { log: this.#deps.log, databaseNow: () => this.#databaseNow() },
+      { log: this.#deps.log, databaseNow: this.#clock.now },
     );
   }
 
@@ -369,10 +382,7 @@ class DatabaseFeed implements Feed {
   #goLive({ source }: ConnectedSource, start: Start): void {
     this.#liveSinceMs = this.#deps.now();
     this.#pipeline?.startClock();
-    this.#watch.start();
-    this.#clockTimer ??= setInterval(() => {
-      void this.#refreshClock();
-    }, CLOCK_EVERY_MS).unref();
+    for (const beside of [this.#watch, this.#replication, this.#clock]) beside.start();
     this.#enter({ state: 'streaming' });
     this.#deps.log.info({ version: source.version, serverId: source.serverId }, 'source streaming');
     start.resolve(source);
@@ -416,11 +426,12 @@ class DatabaseFeed implements Feed {
   async #stop(): Promise<void> {
     this.#stopping.abort();
     this.#pipeline?.stop();
-    if (this.#clockTimer !== null) clearInterval(this.#clockTimer);
+    this.#clock.stop();
     // A frozen server may keep a query waiting: closing the pools ends it.
     for (const pool of [this.#pool, this.#clientPool]) pool.close();
     const bound = delay(STOP_WITHIN_MS, undefined, { ref: false });
-    await Promise.race([Promise.all([this.#run, this.#watch.stop()]), bound]);
+    const ended = [this.#run, this.#watch.stop(), this.#replication.stop()];
+    await Promise.race([Promise.all(ended), bound]);
     await this.#continuity.stop();
     this.#enter({ state: 'stopped' });
   }
@@ -429,18 +440,6 @@ class DatabaseFeed implements Feed {
     this.#phase = phase;
     const state = this.feedState();
     for (const listener of this.#listeners) listener(state);
-  }
-
-  async #refreshClock(): Promise<void> {
-    try {
-      this.#clockOffsetMs = await measureClockOffset(this.#pool, this.#deps.now);
-    } catch (error) {
-      this.#deps.log.debug({ err: error }, 'clock unmeasured');
-    }
-  }
-
-  #databaseNow(): number {
-    return this.#deps.now() + this.#clockOffsetMs;
   }
 
   #isStopping(): boolean {

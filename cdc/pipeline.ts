@@ -73,6 +73,7 @@ export class Pipeline {
   #newestBid: BidId | null;
   #isBusy = false;
   #isReplaying = false;
+  #writer: number | null = null;
   #translateMs = 0;
   /** Row changes of bids on items that nobody could name, since the book was loaded. */
   #unplaced = 0;
@@ -122,6 +123,11 @@ export class Pipeline {
   /** True while a transaction is partly in the book. */
   get isBusy(): boolean {
     return this.#isBusy;
+  }
+
+  /** `server_id` of the server that wrote the newest change of our tables first; null before one has come. */
+  get writer(): number | null {
+    return this.#writer;
   }
 
   /**
@@ -202,6 +208,7 @@ export class Pipeline {
 
   async #process(tailed: TailedTransaction, signal: AbortSignal): Promise<void> {
     const { changes, id, committedAtMs } = tailed.transaction;
+    if (changes.length > 0) this.#writer = tailed.writer;
     for (let at = 0; at < changes.length; at += SLICE_MAX) {
       if (at > 0) await nextTurn(undefined, { signal });
       const slice = changes.length <= SLICE_MAX ? changes : changes.slice(at, at + SLICE_MAX);

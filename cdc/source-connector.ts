@@ -94,6 +94,11 @@ export class SourceConnector {
     };
   }
 
+  /** What was connected last; null before the first connection. */
+  get source(): SourceInfo | null {
+    return this.#source;
+  }
+
   /** Estimated bytes of committed transactions that wait to be translated. */
   get queuedBytes(): number {
     return this.#tail?.queuedBytes ?? 0;

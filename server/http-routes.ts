@@ -61,7 +61,8 @@ function unreadiness({ reads, isDraining }: HttpRoutesDeps): string | null {
     case 'halted':
       return `feed halted: ${feed.code}`;
     case 'streaming':
-      return reads.isFresh() ? null : 'feed silent';
+      if (reads.isFresh()) return null;
+      return feed.replicationStopped === true ? 'replication stopped' : 'feed silent';
   }
 }
 

@@ -27,7 +27,7 @@ export const METRICS = {
 
   gavelcast_source_up: {
     type: 'gauge',
-    help: '1 while the binlog streams and its last packet is younger than three heartbeat periods.',
+    help: '1 while the binlog streams, its last packet is younger than three heartbeat periods, and a source that is a replica replicates.',
   },
   gavelcast_source_state: {
     type: 'gauge',
@@ -49,6 +49,10 @@ export const METRICS = {
   gavelcast_source_clock_offset_seconds: {
     type: 'gauge',
     help: 'Clock of the database minus ours.',
+  },
+  gavelcast_source_replication_running: {
+    type: 'gauge',
+    help: '1 while a source that is a replica replicates, 0 once it has stopped; absent where it is none, or our account may not see it.',
   },
   gavelcast_source_queue_bytes: {
     type: 'gauge',

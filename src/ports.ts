@@ -51,6 +51,8 @@ export type FeedState =
       readonly state: 'streaming';
       readonly packetAtMs: number;
       readonly committedAtMs: number | null;
+      /** The source is a replica that has stopped: its heartbeats go on, and what it has grows old. */
+      readonly replicationStopped?: true;
     }
   | { readonly state: 'halted'; readonly code: ErrorCode; readonly reason: string }
   | { readonly state: 'stopped' };
@@ -96,6 +98,6 @@ export interface AuctionReads {
    */
   withOwnBids<T>(userId: UserId, max: number, take: (bids: readonly OwnBid[]) => T): Promise<T>;
   feedState(): FeedState;
-  /** True while the feed's packets are fresh (three heartbeat periods). */
+  /** True while the feed's packets are fresh (three heartbeat periods), and a source that is a replica replicates. */
   isFresh(): boolean;
 }

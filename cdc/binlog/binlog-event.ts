@@ -57,8 +57,13 @@ export interface TableMapEvent {
 export type BinlogEvent =
   | RowsEvent
   | TableMapEvent
-  /** `opens`: rows may follow at once. */
-  | { readonly kind: 'gtid'; readonly gtid: string | null; readonly opens: boolean }
+  /** `opens`: rows may follow at once. `writer`: `server_id` of the server that committed it first. */
+  | {
+      readonly kind: 'gtid';
+      readonly gtid: string | null;
+      readonly opens: boolean;
+      readonly writer: number;
+    }
   | ({ readonly kind: 'query'; readonly sql: string; readonly database: string } & EventPlace)
   /** Text of a LOAD DATA in statement format. */
   | { readonly kind: 'load'; readonly sql: string; readonly database: string }
@@ -125,11 +130,16 @@ export class EventReader {
       case 16:
         return { kind: 'xid', ...placeOf(event) };
       case 162: {
-        const serverId = bytes.readUInt32LE(at + SERVER_ID_AT);
-        return { kind: 'gtid', ...this.#gtids.mariadb(body, serverId) };
+        const writer = writerOf(event);
+        return { kind: 'gtid', ...this.#gtids.mariadb(body, writer), writer };
       }
       case 33:
-        return { kind: 'gtid', gtid: this.#gtids.mysql(body), opens: false };
+        return {
+          kind: 'gtid',
+          gtid: this.#gtids.mysql(body),
+          opens: false,
+          writer: writerOf(event),
+        };
       case 2:
         return { kind: 'query', ...queryText(body, false), ...placeOf(event) };
       default:
@@ -141,9 +151,14 @@ export class EventReader {
     const body = this.#body;
     switch (type) {
       case 34:
-        return { kind: 'gtid', gtid: null, opens: false };
+        return { kind: 'gtid', gtid: null, opens: false, writer: writerOf(event) };
       case 42:
-        return { kind: 'gtid', gtid: this.#gtids.tagged(body), opens: false };
+        return {
+          kind: 'gtid',
+          gtid: this.#gtids.tagged(body),
+          opens: false,
+          writer: writerOf(event),
+        };
       case 165:
         return { kind: 'query', ...queryText(body, true), ...placeOf(event) };
       case 166:
@@ -195,6 +210,11 @@ function readUnconcerning(type: number, { bytes, at }: EventBytes): null {
   }
   if ((bytes.readUInt16LE(at + FLAGS_AT) & FLAG_IGNORABLE) !== 0) return null;
   throw new Undecodable(`is of a type that is not known (${type.toString()})`);
+}
+
+/** A replica that logs what it applies leaves it in the header as it was. */
+function writerOf({ bytes, at }: EventBytes): number {
+  return bytes.readUInt32LE(at + SERVER_ID_AT);
 }
 
 function placeOf({ bytes, at, endOffset }: EventBytes): EventPlace {

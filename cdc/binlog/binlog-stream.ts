@@ -77,6 +77,8 @@ export class BinlogStream {
   #streamAt: BinlogPosition | null = null;
   #yieldedAt: BinlogPosition | null = null;
   #committedAtMs: number;
+  /** Of the transaction under way. */
+  #writer = 0;
   #failure: AppError | null = null;
   #isAborted = false;
 
@@ -191,6 +193,7 @@ export class BinlogStream {
         this.#onCommit(this.#grouper.xid(), event);
         return;
       case 'gtid':
+        this.#writer = event.writer;
         this.#begin(event.gtid, event);
         return;
       case 'query':
@@ -282,6 +285,7 @@ export class BinlogStream {
       },
       schemaChanged,
       ...(emptiesBids === true && { emptiesBids }),
+      writer: this.#writer,
       binlog,
       end: () => ({ gtidSet: mark === null ? null : mark.text(), binlog }),
     });

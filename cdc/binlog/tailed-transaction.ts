@@ -18,6 +18,8 @@ export interface TailedTransaction {
   readonly schemaChanged: boolean;
   /** The table of bids was emptied or dropped, which no row change tells. */
   readonly emptiesBids?: true;
+  /** `server_id` of the server that committed it first: of the source itself, or of one that the source replicates. */
+  readonly writer: number;
   /** Where to resume once this commit was handed on. The GTID text is made when asked for, and is right for ever. */
   end(): SourcePosition;
 }

@@ -12,6 +12,7 @@ import type { DatabasePool } from '../source/database-pool.ts';
 import { detectMapping } from '../mapping/detect-mapping.ts';
 import type { MappingOverride } from '../mapping/mapping-file.ts';
 import { checkEncryption, clock } from './preflight-connection.ts';
+import { checkReplication } from './preflight-replication.ts';
 import { checkGrants, grantee, missingReadGrants } from './preflight-grants.ts';
 import { readServerFacts } from '../source/server-facts.ts';
 import type { ServerFacts } from '../source/server-facts.ts';
@@ -67,7 +68,8 @@ async function checkAll(
     await checkEncryption(pool, options.connection),
     ...checkServer(facts),
   ];
-  const grants = await checkGrants(pool, { facts, database, user: options.connection.user });
+  const account = { facts, database, user: options.connection.user };
+  const grants = await checkGrants(pool, account);
   checks.push(...grants.checks);
 
   const zone = resolveZone({ configured: options.zone, ...facts.zone });
@@ -85,6 +87,7 @@ async function checkAll(
     flavour: facts.flavour,
     version: facts.version,
     identity: facts.serverUuid ?? facts.serverId.toString(),
+    ownServerId: facts.serverId,
     host: options.connection.host,
     port: options.connection.port,
     gtid: facts.gtid,
@@ -95,7 +98,8 @@ async function checkAll(
     clockOffsetMs,
     serverId,
   };
-  return { ok: true, source, checks };
+  // After the verdict: a replica that has stopped is no reason not to start, and not to be there when it goes on.
+  return { ok: true, source, checks: [...checks, await checkReplication(pool, account)] };
 }
 
 async function checkMapping(

@@ -14,6 +14,8 @@ import { classifySourceError } from './vendor-errors.ts';
 /** One value as the server prints it; null is SQL NULL. */
 export type Cell = string | null;
 export type Row = readonly Cell[];
+/** A row by the names of its columns. */
+export type NamedRow = ReadonlyMap<string, Cell>;
 /** What may stand for a `?`; an array becomes a list for `IN (?)`. */
 export type Parameter = string | number | readonly (string | number)[];
 
@@ -21,6 +23,13 @@ export type Parameter = string | number | readonly (string | number)[];
 export interface Queryable {
   /** @throws AppError, the vendor's error as its cause */
   query(sql: string, parameters?: readonly Parameter[]): Promise<readonly Row[]>;
+  /**
+   * For statements whose columns differ from server to server: of those named here the ones that it has. Nothing else of
+   * a row is kept.
+   *
+   * @throws AppError, the vendor's error as its cause
+   */
+  queryColumns(sql: string, names: ReadonlySet<string>): Promise<readonly NamedRow[]>;
 }
 
 /** One connection of one's own, for transactions and long reads. */
@@ -65,6 +74,11 @@ export class DatabasePool implements Queryable {
   /** A read; tried again once on a fresh connection when the pooled one turns out to have died (`wait_timeout`). */
   async query(sql: string, parameters: readonly Parameter[] = []): Promise<readonly Row[]> {
     return this.use((session) => session.query(sql, parameters));
+  }
+
+  /** As `query`. */
+  async queryColumns(sql: string, names: ReadonlySet<string>): Promise<readonly NamedRow[]> {
+    return this.use((session) => session.queryColumns(sql, names));
   }
 
   /**
@@ -184,12 +198,29 @@ class Session implements DatabaseSession {
     return this.#isBroken;
   }
 
-  query(sql: string, parameters: readonly Parameter[] = []): Promise<readonly Row[]> {
+  async query(sql: string, parameters: readonly Parameter[] = []): Promise<readonly Row[]> {
+    return (await this.#ask(sql, parameters)).rows;
+  }
+
+  async queryColumns(sql: string, names: ReadonlySet<string>): Promise<readonly NamedRow[]> {
+    const { rows, columns } = await this.#ask(sql, []);
+    return rows.map((row) => {
+      const cells = columns.map((name, at) => [name, row[at] ?? null] as const);
+      return new Map(cells.filter(([name]) => names.has(name)));
+    });
+  }
+
+  #ask(
+    sql: string,
+    parameters: readonly Parameter[],
+  ): Promise<{ readonly rows: readonly Row[]; readonly columns: readonly string[] }> {
     return new Promise((resolve, reject) => {
       const options = { sql, values: [...parameters], timeout: QUERY_TIMEOUT_MS };
-      this.#connection.query(options, (error, result) => {
+      this.#connection.query(options, (error, result, fields) => {
         if (error === null) {
-          resolve(rowsOf(result));
+          // A statement without a result set has no columns, whatever the driver's types say.
+          const columns = Array.isArray(fields) ? fields.map(({ name }) => name) : [];
+          resolve({ rows: rowsOf(result), columns });
           return;
         }
         this.#noteFatal(error);

@@ -1,10 +1,48 @@
 /**
  * How far the database's clock is ahead of ours.
  */
-import type { Clock } from '../../src/ports.ts';
+import type { Clock, Log } from '../../src/ports.ts';
 import type { DatabasePool } from './database-pool.ts';
 
 const ROUND_TRIPS = 5;
+const MEASURE_EVERY_MS = 10 * 60_000;
+
+/** The database's clock, measured anew every 10 minutes while it runs. */
+export class SourceClock {
+  readonly #pool: DatabasePool;
+  readonly #deps: { readonly log: Log; readonly now: Clock };
+  #timer: NodeJS.Timeout | null = null;
+  /** Database clock minus ours, in milliseconds. */
+  offsetMs = 0;
+
+  constructor(pool: DatabasePool, deps: { readonly log: Log; readonly now: Clock }) {
+    this.#pool = pool;
+    this.#deps = deps;
+  }
+
+  /** Epoch ms by the database's clock. */
+  readonly now: Clock = () => this.#deps.now() + this.offsetMs;
+
+  /** Idempotent. */
+  start(): void {
+    this.#timer ??= setInterval(() => {
+      void this.#measure();
+    }, MEASURE_EVERY_MS).unref();
+  }
+
+  /** Idempotent. */
+  stop(): void {
+    if (this.#timer !== null) clearInterval(this.#timer);
+  }
+
+  async #measure(): Promise<void> {
+    try {
+      this.offsetMs = await measureClockOffset(this.#pool, this.#deps.now);
+    } catch (error) {
+      this.#deps.log.debug({ err: error }, 'clock unmeasured');
+    }
+  }
+}
 
 /**
  * Database clock minus ours in milliseconds, by the midpoint of the quickest of several round trips: off by half of that

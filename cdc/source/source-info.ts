@@ -11,6 +11,8 @@ export interface SourceInfo {
   readonly version: string;
   /** `server_uuid` where the source has one (MySQL), else `server_id`. Another value is another server. */
   readonly identity: string;
+  /** The source's own `server_id`. */
+  readonly ownServerId: number;
   readonly host: string;
   readonly port: number;
   /** True when positions are GTIDs: MariaDB always, MySQL with `gtid_mode=ON`. */

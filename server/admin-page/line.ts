@@ -76,9 +76,10 @@ function sourceOf({ source, feed }: Picture, samples: readonly Sample[]): Shown 
   const retries = Object.values(feed.retries).reduce((sum, each) => sum + each, 0);
   const isStreaming = state === 'streaming';
   const behind = feed.behindMs;
+  const hasStopped = isStreaming && feed.replicationRuns === false;
   return {
     figure: state.charAt(0).toUpperCase() + state.slice(1),
-    unit: haltedBy ?? '',
+    unit: haltedBy ?? (hasStopped ? 'replication stopped' : ''),
     facts: [
       ['Behind', behind === null ? '–' : duration(behind), (behind ?? 0) > 10_000],
       [
@@ -90,7 +91,7 @@ function sourceOf({ source, feed }: Picture, samples: readonly Sample[]): Shown 
     ],
     // Less the second that the binlog's clock cannot tell.
     curve: samples.map(({ behindMs }) => Math.max(0, (behindMs ?? 0) - 1000)),
-    state: isStreaming ? 'good' : state === 'halted' ? 'down' : 'wait',
+    state: state === 'halted' ? 'down' : isStreaming && !hasStopped ? 'good' : 'wait',
     flows: isStreaming,
   };
 }

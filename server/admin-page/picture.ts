@@ -65,6 +65,7 @@ export interface Picture {
     readonly behindMs: number | null;
     readonly overdueNow: number;
     readonly driftedAuctions: number;
+    readonly replicationRuns: boolean | null;
   };
   readonly sockets: {
     readonly connectionsOpen: number;

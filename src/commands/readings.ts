@@ -77,6 +77,8 @@ function sourceReadings({ feed, now }: Observed, counters: FeedCounters, isDrain
       committedAtMs === null ? null : age(committedAtMs - feed.clockOffsetMs()),
     gavelcast_source_clock_offset_seconds: feed.clockOffsetMs() / 1000,
     gavelcast_source_queue_bytes: counters.queuedBytes,
+    gavelcast_source_replication_running:
+      counters.replicationRuns === null ? null : Number(counters.replicationRuns),
     gavelcast_source_retries_total: counters.retries,
     gavelcast_source_positions_lost_total: counters.positionsLost,
     gavelcast_source_packets_total: counters.packets,

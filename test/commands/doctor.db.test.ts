@@ -75,6 +75,7 @@ describe.each(FLAVOURS)('%s', (flavour) => {
       'clock',
       'mapping',
       'server-id',
+      'replication',
       'binlog-read',
       'statement-writes',
       'overdue',
