@@ -382,8 +382,8 @@ class DatabaseFeed implements Feed {
   #goLive({ source }: ConnectedSource, start: Start): void {
     this.#liveSinceMs = this.#deps.now();
     this.#pipeline?.startClock();
-    for (const beside of [this.#watch, this.#replication, this.#clock]) beside.start();
     this.#enter({ state: 'streaming' });
+    for (const beside of [this.#watch, this.#replication, this.#clock]) beside.start();
     this.#deps.log.info({ version: source.version, serverId: source.serverId }, 'source streaming');
     start.resolve(source);
   }
