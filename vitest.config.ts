@@ -30,6 +30,7 @@ export default defineConfig({
           name: 'unit',
           // More than a wait's own deadline, which says what was waited for.
           testTimeout: 30_000,
+          hookTimeout: 30_000,
           include: ['test/**/*.test.ts'],
           exclude: [
             ...EXCLUDE,

@@ -33,7 +33,9 @@ export interface DoctorDeps {
 }
 
 /** How long the newest binlog file is read for, at most. */
-const READ_MS = 3_000;
+const READ_MS = 5_000;
+/** A server that says nothing for three of these is silent; it is not while a busy machine holds it up. */
+const HEARTBEAT_PERIOD_MS = 1_500;
 const OVERDUE_AFTER_MS = 180_000;
 /** Overdue auctions are counted up to here. */
 const OVERDUE_MAX = 1_000;
@@ -87,7 +89,7 @@ async function checkLog(
       serverId: derivedServerId(randomUUID()),
       mapping: source.mapping,
       zone: source.zone,
-      heartbeatPeriodMs: 500,
+      heartbeatPeriodMs: HEARTBEAT_PERIOD_MS,
       queueBytesMax: QUEUE_BYTES_MAX,
     },
     deps,

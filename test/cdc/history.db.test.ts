@@ -102,7 +102,7 @@ describe.each(FLAVOURS)('%s', (flavour) => {
     }
     loading.abort();
     await Promise.all(writers);
-  });
+  }, 180_000);
 
   test('a session with row image MINIMAL: the history begins after it', async () => {
     const lab = await createLab('A');

@@ -133,11 +133,12 @@ describe.each(FLAVOURS)('%s', (flavour) => {
 
   test('a source that is away at the start is waited for', async () => {
     server.signal('SIGSTOP');
-    const run = lab.run({ connection: { ...lab.options().connection, connectTimeoutMs: 300 } });
+    const run = lab.run({ connection: { ...lab.options().connection, connectTimeoutMs: 1_000 } });
     try {
       await until(
         () => run.states.some((state) => state.state === 'connecting' && state.attempt > 1),
         {
+          withinMs: 30_000,
           what: 'a second try',
         },
       );

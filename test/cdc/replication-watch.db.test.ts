@@ -166,9 +166,8 @@ describe.each(FLAVOURS)('%s', (flavour) => {
     await untilRuns(run, true);
   });
 
-  test.runIf(isMariadb)(
-    'without the right to look: warned, with the grant that helps',
-    async () => {
+  if (isMariadb) {
+    test('without the right to look: warned, with the grant that helps', async () => {
       await allow('REVOKE');
       const run = await watching();
       const found = await doctor();
@@ -186,8 +185,8 @@ describe.each(FLAVOURS)('%s', (flavour) => {
       expect(await doctor()).toMatchObject({ level: 'problem' });
       await setApplying(replica, true);
       await untilRuns(run, true);
-    },
-  );
+    });
+  }
 
   test('receives nothing: stale, until the source is written to itself', async () => {
     const run = await watching();

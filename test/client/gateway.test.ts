@@ -2,7 +2,12 @@
 import { expect, test } from 'vitest';
 import { WebSocket } from 'ws';
 import { browserEnvironment, type Environment } from '../../client/environment.ts';
-import { connect, type ConnectOptions, type GavelcastClient } from '../../client/index.ts';
+import {
+  connect,
+  type ConnectionStatus,
+  type ConnectOptions,
+  type GavelcastClient,
+} from '../../client/index.ts';
 import { userIdOf } from '../../src/auction/ids.ts';
 import type { WatchEvent } from '../../client/wire.ts';
 import { bidPlaced, endMoved, ended, outbid, standing } from '../server/support/events.ts';
@@ -74,24 +79,25 @@ test('the server’s clock is the one that counts', async () => {
 });
 
 test('a restart: back by itself, to the items it watched', { timeout: 30_000 }, async () => {
-  const states: string[] = [];
+  const statuses: ConnectionStatus[] = [];
   const first = await GatewayHarness.start();
   first.reads.list(1, { price: '10.00' });
   const { port } = first;
   using opened = open(first);
   const { client, heard } = opened;
-  client.on('connection', ({ state }) => states.push(state));
+  client.on('connection', (status) => statuses.push(status));
   client.watch(1, (event) => heard.push({ ...event }));
   await until(() => heard.length === 1);
   first.publish(bidPlaced(1, 5, '12.00'));
   await until(() => heard.length === 2);
   await first.gateway.stop();
-  expect(client.connection).toMatchObject({ state: 'reconnecting', code: 1012 });
+  await until(() => statuses.some(({ state }) => state === 'reconnecting'));
+  expect(statuses.find(({ state }) => state === 'reconnecting')).toMatchObject({ code: 1012 });
   await using second = await GatewayHarness.start({ port });
   second.reads.list(1, { price: '13.00' });
   await until(() => heard.length === 3);
   expect(heard[2]).toMatchObject({ type: 'state', reset: true, state: { currentPrice: 13 } });
-  expect(states.at(-1)).toBe('live');
+  expect(statuses.at(-1)?.state).toBe('live');
 });
 
 test('a bad token stops it, and so does a ban; an expired one is replaced', async () => {
@@ -125,7 +131,7 @@ test('a token about to expire is renewed in place; the link and its items live o
   using opened = open(harness, {
     getToken: () => {
       asked += 1;
-      return mint({ expiresAtMs: Date.now() + (asked === 1 ? 3000 : 3_600_000) });
+      return mint({ expiresAtMs: Date.now() + (asked === 1 ? 10_000 : 3_600_000) });
     },
   });
   const { client, heard } = opened;

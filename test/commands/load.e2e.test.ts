@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vit
 import { FLAVOURS } from '../support/database-server.ts';
 import { startGavelcast, TEST_JWT_SECRET } from '../support/gavelcast-process.ts';
 import type { GavelcastProcess } from '../support/gavelcast-process.ts';
-import { mintToken } from '../support/auction-client.ts';
+import { AuctionClient, mintToken } from '../support/auction-client.ts';
 import { setStage, type Stage } from '../support/stage.ts';
 import { until } from '../support/until.ts';
 import { startCommand, type CommandProcess } from './command-process.ts';
@@ -68,13 +68,28 @@ describe.each(FLAVOURS)('on %s', (flavour) => {
   const allConnected = `${CLIENTS.toString()}/${CLIENTS.toString()} connected`;
 
   test('every client is connected and told of every bid: a clean report', async () => {
-    const command = load(await serve(), '--duration', '1h', '--json', '--items-each', '2');
+    const gavelcast = await serve();
+    const command = load(gavelcast, '--duration', '1h', '--json', '--items-each', '2');
     await command.says(allConnected);
+    const witness = await AuctionClient.connect(gavelcast.url, { userId: bidder });
+    await witness.subscribe(...items);
     for (let count = 0; count < BIDS; count += 1) await bid();
     const expected = (BIDS * CLIENTS).toString();
-    // Events come after their bids; the progress lines do not say how many there were in all.
+    await until(() => witness.of('bid_update').length === BIDS, { what: 'all bids to be told' });
+    await witness.close();
     await command.says(/[1-9]\d* events\/s/);
-    await command.says(/, 0 events\/s, 0 errors/);
+    // The progress lines do not say how many there were in all: two that tell of none, after the last one was sent.
+    const lines = (): string[] => command.stderr().trimEnd().split('\n');
+    const before = lines().length;
+    await until(
+      () => {
+        const since = lines().slice(before);
+        return (
+          since.length >= 2 && since.slice(-2).every((line) => line.includes(', 0 events/s, 0'))
+        );
+      },
+      { withinMs: 30_000, what: () => command.stderr() },
+    );
     command.child.kill('SIGINT');
     expect(await command.exited(), command.stdout()).toBe(0);
     expect(JSON.parse(command.stdout())).toMatchObject({
@@ -100,12 +115,12 @@ describe.each(FLAVOURS)('on %s', (flavour) => {
     await bid();
     await command.says(/[1-9]\d* events\/s/);
     expect(await gavelcast.stop()).toBe(0);
+    const areAllConnected = (): boolean =>
+      command.stderr().trimEnd().split('\n').at(-1)?.includes(allConnected) === true;
+    await until(() => !areAllConnected(), { what: () => command.stderr() });
     for (let count = 0; count < BIDS; count += 1) await bid();
     await serve({ WS_PORT: gavelcast.port.toString() });
-    await until(() => command.stderr().trimEnd().split('\n').at(-1)?.includes(allConnected), {
-      withinMs: 60_000,
-      what: () => command.stderr(),
-    });
+    await until(areAllConnected, { withinMs: 60_000, what: () => command.stderr() });
     command.child.kill('SIGINT');
     expect(await command.exited()).toBe(1);
     expect(command.stdout()).toMatch(/^clients +40 of 40 connected, \d+ reconnects$/m);
@@ -120,7 +135,7 @@ describe.each(FLAVOURS)('on %s', (flavour) => {
     const gavelcast = await serve({ TRUSTED_PROXIES: 'none', MAX_CONNECTIONS_PER_ADDRESS: '10' });
     const tokens = join(emptyDirectory(), 'tokens.txt');
     writeFileSync(tokens, `# two users\n${mintToken(1)}\n${mintToken(2)}\n`);
-    const command = load(gavelcast, '--duration', '1s', '--tokens', tokens);
+    const command = load(gavelcast, '--duration', '6s', '--tokens', tokens);
     expect(await command.exited()).toBe(1);
     expect(command.stdout()).toMatch(/^clients +10 of 40 connected/m);
     expect(command.stdout()).toMatch(/^refused +429: \d+$/m);
@@ -130,7 +145,7 @@ describe.each(FLAVOURS)('on %s', (flavour) => {
   test('where nobody listens, that is what is counted', async () => {
     const gavelcast = await serve();
     await gavelcast.stop();
-    const command = load(gavelcast, '--duration', '1s');
+    const command = load(gavelcast, '--duration', '6s');
     expect(await command.exited()).toBe(1);
     expect(command.stdout()).toMatch(/^clients +0 of 40 connected/m);
     expect(command.stdout()).toMatch(/^failed +.*ECONNREFUSED.*: \d+$/m);

@@ -51,7 +51,7 @@ async function completed(shell: 'bash' | 'zsh', typed: string): Promise<string> 
     terminal.stdin.write(`${setup}; echo re''ady\n`);
     await until(() => output.includes('ready'), { what: () => `${shell} to start: ${output}` });
     terminal.stdin.write(`${typed}${TAB}${TO_START}echo go''t: ${TO_END}\n`);
-    const line = await until(() => /^got: (.*?)\s*$/m.exec(output)?.[1], {
+    const line = await until(() => /^got: (.*?)\s*\n/m.exec(output)?.[1], {
       what: () => `${shell} to echo: ${output}`,
     });
     return line;

@@ -62,7 +62,7 @@ describe.each(PROCESS_MANAGERS)('$name', (manager) => {
     expect(first).not.toBeNull();
     process.kill(first ?? 0, 'SIGKILL');
     await until(() => ![null, first].includes(managed.pid()), {
-      withinMs: 20_000,
+      withinMs: 60_000,
       everyMs: 500,
       what: 'another process',
     });
@@ -74,7 +74,7 @@ describe.each(PROCESS_MANAGERS)('$name', (manager) => {
     expect(await portal.status('/healthz')).toBeNull();
     expect(portal.logText()).toContain('"msg":"stopped"');
     expect(portal.logText()).not.toContain(stage.source.password);
-  });
+  }, 180_000);
 
   test('leaves a configuration alone that cannot be used', async () => {
     const portal = await newPortal();
@@ -91,7 +91,7 @@ describe.each(PROCESS_MANAGERS)('$name', (manager) => {
     portal.configure();
     managed.start();
     await untilServing(portal);
-  });
+  }, 180_000);
 });
 
 describe('the background script', () => {

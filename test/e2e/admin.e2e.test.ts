@@ -102,14 +102,17 @@ describe('the admin page', () => {
     await until(async () => (await figure('Sockets'))?.startsWith('1 client'), {
       what: 'the client',
     });
-    await until(async () => Number.parseFloat((await figure('Hub')) ?? '') > 0, {
-      what: 'messages on their way',
-    });
+    // What is shown is the last second, which a page that stood still may have missed.
+    const whileBidding = (shown: () => Promise<boolean>, what: string): Promise<boolean> =>
+      until(async () => (await bid(), shown()), { everyMs: 250, what });
+    const messages = async (): Promise<number> => Number.parseFloat((await figure('Hub')) ?? '');
+    await whileBidding(async () => (await messages()) > 0, 'messages on their way');
     await page.locator('#hot', { hasText: String(itemId) }).waitFor();
     await page.locator('#events', { hasText: 'bid_update' }).waitFor();
     await page.locator('#events', { hasText: 'outbid' }).waitFor();
     expect(await fact('Translate', 'Book')).toBe('1 auction');
-    await page.locator('.station[data-flows=yes]').first().waitFor();
+    const flowing = page.locator('.station[data-flows=yes]');
+    await whileBidding(async () => (await flowing.count()) > 0, 'a station that flows');
     client.socket.close();
     await once(client.socket, 'close');
   });
@@ -216,8 +219,9 @@ describe('the admin page', () => {
     const shown = await page.content();
     const metrics = await (await fetch(`${url}metrics`)).text();
     const stream = await fetch(`${url}live?item=${itemId}`);
-    const reader = stream.body?.getReader();
-    const picture = Buffer.from((await reader?.read())?.value ?? []).toString();
+    const reader = stream.body?.pipeThrough(new TextDecoderStream()).getReader();
+    let picture = '';
+    while (!picture.includes('\n\n')) picture += (await reader?.read())?.value ?? '\n\n';
     await reader?.cancel();
     expect(picture).toContain('"followed":{');
     for (const text of [shown, metrics, picture, gavelcast.output()]) {

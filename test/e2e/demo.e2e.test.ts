@@ -118,7 +118,7 @@ describe('the demo in a browser', () => {
   let isCut = false;
 
   beforeAll(async () => {
-    demo = await startDemo('--port', String(await freePort()), '--duration', '300');
+    demo = await startDemo('--port', String(await freePort()), '--duration', '1800');
     wire = new Wire(demo.port);
     await wire.mend();
     const executablePath = BROWSERS.map(programOnPath).find((path) => path !== null);
@@ -176,15 +176,35 @@ describe('the demo in a browser', () => {
     const toast = page.locator('.toast[data-kind=outbid]', { hasText: 'Faience vase' });
     // Far above what the simulated bidders go to by themselves: only the one who answers the visitor bids more.
     await card.locator('input').fill('1000');
+    await noteLeads('Faience vase');
     await card.locator('.own-amount .button').click();
-    await card.locator('.leader .byline.own', { hasText: 'You' }).waitFor();
+    await hasLed();
     await page.locator('#own-bids', { hasText: 'Faience vase' }).waitFor();
     await toast.waitFor();
     expect(await toast.textContent()).toContain(title);
     expect(await card.getAttribute('data-standing')).toBe('outbid');
+    await noteLeads('Faience vase');
     await toast.locator('.button.primary').click();
-    await card.locator('.leader .byline.own', { hasText: 'You' }).waitFor();
+    await hasLed();
   });
+
+  /** Has the page note that a card shows the visitor in the lead: a rival may answer before we look. */
+  async function noteLeads(title: string): Promise<void> {
+    await page.evaluate(`{
+      const isIt = (card) => card.textContent.includes(${JSON.stringify(title)});
+      const card = [...document.querySelectorAll('.card')].find(isIt);
+      window.hasLed = false;
+      const look = () => {
+        const leader = card.querySelector('.leader .byline.own');
+        window.hasLed ||= leader !== null && leader.textContent.includes('You');
+      };
+      new MutationObserver(look).observe(card, { subtree: true, childList: true });
+    }`);
+  }
+
+  async function hasLed(): Promise<void> {
+    await until(() => page.evaluate<boolean>('window.hasLed'), { what: '“You” in the lead' });
+  }
 
   test('a bid that is too low is refused with a reason', async () => {
     const card = page.locator('.card', { hasText: 'Library globe' });

@@ -5,7 +5,7 @@ import { readFileSync } from 'node:fs';
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
-import { AuctionClient, mintToken } from '../support/auction-client.ts';
+import { AuctionClient, mintToken, type Received } from '../support/auction-client.ts';
 import { bidStorm } from '../support/bid-storm.ts';
 import { FLAVOURS } from '../support/database-server.ts';
 import { startGavelcast, type GavelcastProcess } from '../support/gavelcast-process.ts';
@@ -35,16 +35,34 @@ describe.each(FLAVOURS)('on %s', (flavour) => {
     await stage.stop();
   });
 
-  const newItem = async (options: { endsInMs?: number; reservePrice?: string } = {}) => {
+  const newItem = async (options: { reservePrice?: string } = {}) => {
     const seller = await stage.portal.addUser({ name: 'Sally', role: 'seller' });
     const itemId = await stage.portal.addItem({
       title: 'A clock',
       startingPrice: '10.00',
-      endTime: Date.now() + (options.endsInMs ?? HOUR),
+      endTime: Date.now() + HOUR,
       sellerId: seller,
       ...(options.reservePrice === undefined ? {} : { reservePrice: options.reservePrice }),
     });
     return { itemId, seller };
+  };
+
+  /** Has the auction end soon, and again where a process stood still so long that the step was too late to be told. */
+  const countedTo = async (
+    watcher: AuctionClient,
+    { itemId, step }: { itemId: number; step: number },
+  ): Promise<Received> => {
+    let stepAtMs = 0;
+    return until(
+      async () => {
+        if (Date.now() > stepAtMs + 5 * SECOND) {
+          stepAtMs = Date.now() + 3 * SECOND;
+          await stage.portal.moveEndTime(itemId, stepAtMs + step * SECOND);
+        }
+        return watcher.of('auction_ending').find((m) => m['secondsRemaining'] === step);
+      },
+      { withinMs: 40_000, what: () => `step ${String(step)}; got ${watcher.texts.join('\n')}` },
+    );
   };
 
   test.each(['autocommit', 'transaction'] as const)(
@@ -90,7 +108,7 @@ describe.each(FLAVOURS)('on %s', (flavour) => {
   );
 
   test('an auction counts down, is extended by a late bid, and ends for watchers, winner and seller', async () => {
-    const { itemId, seller } = await newItem({ endsInMs: 8 * SECOND });
+    const { itemId, seller } = await newItem();
     const bob = await stage.portal.addUser({ name: 'Bob' });
     const watcher = await AuctionClient.connect(gavelcast.url, {
       userId: await stage.portal.addUser({ name: 'Wanda' }),
@@ -99,17 +117,16 @@ describe.each(FLAVOURS)('on %s', (flavour) => {
     const sellers = await AuctionClient.connect(gavelcast.url, { userId: seller });
     await watcher.subscribe(itemId);
 
-    const tick = await watcher.next('auction_ending', (m) => m['secondsRemaining'] === 5);
+    // With time enough for the bid.
+    const tick = await countedTo(watcher, { itemId, step: 30 });
     expect(String(tick['eventId'])).toMatch(/^~/);
 
     await stage.portal.placeBid({ itemId, userId: bob, amount: '11.00', style: 'autocommit' });
-    const extended = await watcher.next('auction_extended');
-    const moved = Date.parse(String(extended['newEndTime'])) - Date.parse(String(tick['endTime']));
-    expect(moved).toBe(120 * SECOND);
+    const extended = Date.parse(String(tick['endTime'])) + 120 * SECOND;
+    await watcher.next('auction_extended', (m) => Date.parse(String(m['newEndTime'])) === extended);
     const before = watcher.of('auction_ending').length;
 
-    await stage.portal.moveEndTime(itemId, Date.now() + 3 * SECOND);
-    await watcher.next('auction_ending', (m) => m['secondsRemaining'] === 0);
+    await countedTo(watcher, { itemId, step: 0 });
     expect(watcher.of('auction_ending').slice(before).at(-1)).toMatchObject({
       secondsRemaining: 0,
     });
@@ -122,7 +139,7 @@ describe.each(FLAVOURS)('on %s', (flavour) => {
       expect(client.of('auction_ended')).toHaveLength(1);
     }
     await Promise.all([watcher, winner, sellers].map((client) => client.close()));
-  });
+  }, 120_000);
 
   test(`${String(BIDS)} bids by ${String(WRITERS)} writers reach ${String(CLIENTS)} clients in commit order, digit for digit`, async () => {
     const bidderIds = await Promise.all(
@@ -158,7 +175,7 @@ describe.each(FLAVOURS)('on %s', (flavour) => {
       const expected = new Map(watched(i).map((id) => [id, ledger.committed.get(id) ?? []]));
       const total = [...expected.values()].reduce((sum, bids) => sum + bids.length, 0);
       await until(() => client.of('bid_update').length >= total, {
-        withinMs: 30_000,
+        withinMs: 60_000,
         what: () =>
           `client ${String(i)}: ${String(client.of('bid_update').length)} of ${String(total)}`,
       });
@@ -176,22 +193,26 @@ describe.each(FLAVOURS)('on %s', (flavour) => {
       expect(new Set(ids).size).toBe(ids.length);
     }
     await Promise.all(clients.map((client) => client.close()));
-  });
+  }, 240_000);
 
   test('a transaction of 100,000 rows passes with bounded memory and reaches its watcher whole', async () => {
     const rows = 100_000;
     const { itemId } = await newItem();
     const bidder = await stage.portal.addUser({ name: 'Bulk' });
-    const counts: number[] = [];
+    /** Bids that were told of, or counted by an update that stands for them, as it does for a reader that stood still. */
+    let told = 0;
+    const faults: string[] = [];
     let subscribed = false;
     const client = await connectRawWatcher({
       port: gavelcast.port,
       token: mintToken(bidder),
       messages: [JSON.stringify({ action: 'subscribe', itemId })],
       onText: (payload) => {
-        const [, count] = /"bidCount":(\d+)/.exec(payload.toString('latin1')) ?? [];
-        if (payload.includes('"type":"bid_update"')) counts.push(Number(count));
-        else subscribed ||= payload.includes('"type":"subscribed"');
+        const text = payload.toString('latin1');
+        subscribed ||= text.includes('"type":"subscribed"');
+        if (!text.includes('"type":"bid_update"')) return;
+        told += 1 + Number(/"skipped":(\d+)/.exec(text)?.[1] ?? 0);
+        if (Number(/"bidCount":(\d+)/.exec(text)?.[1]) !== told) faults.push(text);
       },
     });
     await until(() => subscribed, { what: 'the subscription' });
@@ -207,19 +228,19 @@ describe.each(FLAVOURS)('on %s', (flavour) => {
        FROM d a, d b, d c, d e, d f`,
       [itemId, bidder],
     );
-    await until(() => counts.length >= rows, {
-      withinMs: 60_000,
-      what: () => `${String(counts.length)} of ${String(rows)} bids`,
+    await until(() => told >= rows, {
+      withinMs: 120_000,
+      what: () => `${String(told)} of ${String(rows)} bids`,
     });
     clearInterval(sampling);
-    expect(counts).toEqual(Array.from({ length: rows }, (_, i) => i + 1));
+    expect({ told, faults: faults.slice(0, 3) }).toEqual({ told: rows, faults: [] });
     const grownMiB = (peak - before) / 2 ** 20;
     process.stdout.write(
       `100,000 rows on ${flavour}: resident memory grew by ${grownMiB.toFixed(0)} MiB\n`,
     );
     expect(grownMiB).toBeLessThan(300);
     client.destroy();
-  });
+  }, 240_000);
 });
 
 /** Resident bytes of the server process, from /proc. */

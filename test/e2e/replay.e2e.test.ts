@@ -87,6 +87,8 @@ describe.each(CASES)(
           return { userId, watched, client };
         }),
       );
+      // Whatever was told so far has come.
+      await untilTold(stage, clients);
       const since = await nextSecond();
       const early = clients.map(({ client }) => eventsOf(client).length);
       await tellStory(scene, { ...cast, ann: bob, bob: ann });
@@ -264,6 +266,21 @@ async function databaseTime({ pool }: Stage, atMs: number): Promise<string> {
   const sql = 'SELECT CAST(FROM_UNIXTIME(?) AS CHAR) AS text';
   const [[row]] = await pool.query<RowDataPacket[]>(sql, [atMs / 1000]);
   return String(row?.['text']).slice(0, 19);
+}
+
+/** Waits until a last change of each item has come to those who watch it. */
+async function untilTold(
+  { portal }: Stage,
+  clients: readonly { readonly client: AuctionClient; readonly watched: readonly number[] }[],
+): Promise<void> {
+  const endTime = Math.floor(Date.now() / 1000) * 1000 + 20 * 86_400_000;
+  const mark = `"newEndTime":"${new Date(endTime).toISOString()}"`;
+  for (const itemId of new Set(clients.flatMap(({ watched }) => watched)))
+    await portal.moveEndTime(itemId, endTime);
+  for (const { client, watched } of clients) {
+    const marks = (): number => eventsOf(client).filter((text) => text.includes(mark)).length;
+    await until(() => marks() >= watched.length, { withinMs: 30_000, what: 'the last changes' });
+  }
 }
 
 /** What each was told, once a last change of every item has come to those who watch it; without that change. */

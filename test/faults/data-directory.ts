@@ -3,12 +3,9 @@
  */
 import { cpSync, mkdtempSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { setTimeout as pause } from 'node:timers/promises';
 import { findInstallation } from '../support/database-installation.ts';
+import { until } from '../support/until.ts';
 import type { Rig } from './rig.ts';
-
-/** How long a killed server may take to let go of its files. */
-const ENDED_WITHIN_MS = 300;
 
 /** Copies the running server's data as it is this moment, as a snapshot of the file system would. @returns the copy */
 export async function copyData(rig: Rig): Promise<string> {
@@ -35,7 +32,18 @@ export async function putBack(
 ): Promise<void> {
   const data = await dataDirectory(rig);
   rig.server.signal('SIGKILL');
-  await pause(ENDED_WITHIN_MS);
+  // It lets go of its files as it lets go of its port.
+  await until(
+    () =>
+      rig.server.connect().then(
+        (connection) => {
+          connection.destroy();
+          return false;
+        },
+        () => true,
+      ),
+    { what: 'the end of the server' },
+  );
   rmSync(data, { recursive: true, force: true });
   cpSync(copy, data, { recursive: true });
   if (options.forgetUuid === true) rmSync(join(data, 'auto.cnf'), { force: true });

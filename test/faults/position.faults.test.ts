@@ -219,7 +219,7 @@ async function purgePastUs(rig: Rig): Promise<void> {
       await rig.sql(`PURGE BINARY LOGS TO '${String(last?.['Log_name'])}'`);
       return (await rig.rows('SHOW BINARY LOGS')).length === 1;
     },
-    { withinMs: 15_000, everyMs: 200, what: 'the binlogs to be purged' },
+    { withinMs: 60_000, everyMs: 200, what: 'the binlogs to be purged' },
   );
   back(rig);
 }

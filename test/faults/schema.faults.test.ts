@@ -3,6 +3,7 @@
  */
 import { describe, expect, test } from 'vitest';
 import { FLAVOURS } from '../support/database-server.ts';
+import { until } from '../support/until.ts';
 import { runScenario, type Rig } from './rig.ts';
 import { casesOf, testByHand } from './suite.ts';
 
@@ -113,7 +114,7 @@ describe.each(FLAVOURS)('on %s', (flavour) => {
       const before = rig.load.ledger.size;
       const [table] = await rig.rows('SHOW CREATE TABLE bids');
       await rig.sql('DROP TABLE bids');
-      await expect.poll(() => rig.logged('feed halted').length, { timeout: 15_000 }).toBe(1);
+      await until(() => rig.logged('feed halted').length === 1, { what: 'the halt' });
       expect(rig.load.ledger.size).toBe(before);
       // Too late: what happened in between is not known. The rest of the judging needs somewhere to write.
       await rig.sql(String(table?.['Create Table']));

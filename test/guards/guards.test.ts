@@ -1,8 +1,11 @@
 /** Each guard passes a sound project and fails it for one planted fault, by the rule that is meant. */
 import { readFileSync } from 'node:fs';
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { ARCHITECTURE_SCRIPT, PlantedProject } from './planted-project.ts';
 import type { Verdict } from './planted-project.ts';
+
+// Each starts a compiler or a linter, some of them several.
+vi.setConfig({ testTimeout: 180_000 });
 
 type Files = Readonly<Record<string, string>>;
 

@@ -81,6 +81,7 @@ describe('connections', () => {
     await using harness = await GatewayHarness.start({
       addressLimits: { ...LIMITS, newPerSecondMax: 1 },
     });
+    harness.stopClock();
     for (let n = 0; n < 5; n += 1) expect((await upgrade(harness)).status).toBe(101);
     expect(await upgrade(harness)).toEqual({ status: 429, retryAfter: '1' });
     expect((await upgrade(harness, { from: '127.0.0.3' })).status).toBe(101);
@@ -112,12 +113,13 @@ describe('refused tokens', () => {
     await using harness = await GatewayHarness.start({
       addressLimits: { ...LIMITS, failuresMax: 3, delayMaxMs: 4000 },
     });
+    harness.stopClock();
     const fail = async (): Promise<void> => {
       const client = harness.dial({ target: '/?token=rubbish' });
       expect(await client.closeCode()).toBe(4500);
     };
     for (let n = 0; n < 5; n += 1) {
-      const expired = harness.dial({ expiresAtMs: Date.now() - 5000 });
+      const expired = harness.dial({ expiresAtMs: harness.nowMs - 5000 });
       expect(await expired.closeCode()).toBe(4001);
       expect(await harness.dial({ target: '/' }).closeCode()).toBe(4500);
     }
@@ -143,6 +145,7 @@ describe('refused tokens', () => {
     await using harness = await GatewayHarness.start({
       addressLimits: { ...LIMITS, failuresMax: 1, delayMaxMs: 4000 },
     });
+    harness.stopClock();
     for (let n = 0; n < 2; n += 1) {
       const client = harness.dial({ target: '/?v=2' });
       await once(client.socket, 'open');

@@ -22,6 +22,7 @@ import {
 } from '../../src/token-rules.ts';
 import { createKeyRing } from '../../server/key-ring.ts';
 import { GatewayHarness, SECRET } from '../server/support/gateway-harness.ts';
+import { until } from '../support/until.ts';
 
 const NOW_S = Math.floor(Date.now() / 1000);
 const GOOD = { userId: 5, email: 'five@example.test', iat: NOW_S, exp: NOW_S + 3600 };
@@ -79,7 +80,7 @@ function forge(header: object, claims: object, secret: string | Buffer, hash = '
 /** What the running server does with a token: `in`, or the close code. */
 async function outcome(harness: GatewayHarness, token: string): Promise<number | 'in'> {
   const client = harness.dial({ target: '/', protocols: ['gavelcast.v2', `bearer.${token}`] });
-  await expect.poll(() => client.texts.length > 0 || client.closed !== null).toBe(true);
+  await until(() => client.texts.length > 0 || client.closed !== null, { what: 'a verdict' });
   if (client.types[0] === 'hello') {
     await client.leave();
     return 'in';
@@ -317,6 +318,7 @@ describe('a key set behind a URL', () => {
   test('is fetched once for many, again for a new kid at most every 30 s, and binds the algorithm', async () => {
     [keys, fetches, answer] = [[jwkOf(RSA.publicKey, 'a')], 0, 'keys'];
     await using harness = await start();
+    harness.stopClock();
     const token = await signed('RS256', { kid: 'a' });
     expect(await Promise.all([1, 2, 3, 4].map(() => outcome(harness, token)))).toEqual([
       'in',
@@ -351,6 +353,7 @@ describe('a key set behind a URL', () => {
     async (kind) => {
       [fetches, answer] = [0, kind];
       await using harness = await start();
+      harness.stopClock();
       const token = await signed('RS256', { kid: 'a' });
       for (let n = 0; n < 3; n += 1) expect(await outcome(harness, token)).toBe(1012);
       expect(fetches).toBe(1);

@@ -38,8 +38,10 @@ test('a thousand clients a second are closed, one after the other', async () => 
   const startedAtMs = performance.now();
   await drainConnections(clients.open, { withinMs: 60_000 });
   expect(clients.closedAtMs.length).toBe(2000);
-  expect((clients.closedAtMs.at(-1) ?? 0) - startedAtMs).toBeGreaterThanOrEqual(1999);
-  expect(new Set(clients.closedAtMs.map((atMs) => Math.floor(atMs / 100))).size).toBeGreaterThan(5);
+  // Each in a millisecond of its own: a machine that stands still makes some late, and none early.
+  for (const [at, closedAtMs] of clients.closedAtMs.entries()) {
+    expect(closedAtMs - startedAtMs).toBeGreaterThanOrEqual(at);
+  }
   expect(clients.cut).toBe(0);
 });
 

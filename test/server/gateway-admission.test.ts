@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { describe, expect, test } from 'vitest';
+import { until } from '../support/until.ts';
 import { ANY_TEXT } from './support/any-value.ts';
 import { bidPlaced, outbid, standing } from './support/events.ts';
 import { GatewayHarness, mint, SECRET, type ClientSetup } from './support/gateway-harness.ts';
@@ -22,9 +23,9 @@ describe('carriers of a token', () => {
     client.say({ action: 'subscribe', channel: 'notifications' });
     harness.reads.list(1);
     client.say({ action: 'subscribe', itemId: 1 });
-    await expect.poll(() => client.texts.join()).toContain('"itemId":1');
+    await until(() => client.texts.join().includes('"itemId":1'), { what: 'the subscription' });
     harness.publish(outbid(1, 5));
-    await expect.poll(() => client.types).toContain('outbid');
+    await until(() => client.types.includes('outbid'), { what: 'an outbid' });
     expect(client.socket.protocol).toBe(setup.protocols === undefined ? '' : 'gavelcast.v2');
   });
 });
@@ -162,7 +163,7 @@ describe('renewing a token in place', () => {
     harness.skewMs = 700_000;
     await client.settle();
     harness.publish(bidPlaced(1, 4, '15.00'));
-    await expect.poll(() => client.types).toContain('bid_update');
+    await until(() => client.types.includes('bid_update'), { what: 'the bid' });
   });
 
   test('another user, a bad or an expired token ends the connection', async () => {
@@ -187,15 +188,16 @@ describe('expiry of a live connection', () => {
     const expiresAtMs = Math.ceil(Date.now() / 1000) * 1000 + 600_000;
     const old = await harness.client({ expiresAtMs });
     const modern = await harness.client({ expiresAtMs, v2: true });
-    harness.skewMs = 570_000;
+    harness.stopClock();
+    harness.skewMs += expiresAtMs - 30_000 - harness.nowMs;
     expect(await modern.heard(1)).toEqual([
       { type: 'token_expiring', expiresAt: new Date(expiresAtMs).toISOString() },
     ]);
     // Two seconds into the grace: still live.
-    harness.skewMs = expiresAtMs + 2000 - Date.now();
+    harness.skewMs += 32_000;
     await old.settle();
     await modern.settle();
-    harness.skewMs = expiresAtMs + 5000 - Date.now();
+    harness.skewMs += 3000;
     expect(await old.closeCode()).toBe(4001);
     expect(await modern.closeCode()).toBe(4001);
     expect(modern.texts).toHaveLength(1);
@@ -236,7 +238,7 @@ describe('standing of a user', () => {
     const client = harness.dial({ userId: 5, v2: true });
     await once(client.socket, 'open');
     client.say({ action: 'subscribe', itemId: 1 });
-    await expect.poll(() => harness.gateway.stats().messagesReceived).toBe(1);
+    await until(() => harness.gateway.stats().messagesReceived === 1, { what: 'the message' });
     harness.publish(outbid(1, 5), bidPlaced(1, 4, '15.00'));
     release();
     expect(await client.heard(2)).toMatchObject([{ type: 'hello' }, { type: 'subscribed' }]);
@@ -274,7 +276,7 @@ describe('standing of a user', () => {
     await using harness = await GatewayHarness.start();
     const release = harness.reads.holdReads();
     const client = harness.dial({ userId: 5, v2: true });
-    await expect.poll(() => harness.gateway.stats().usersConnected).toBe(1);
+    await until(() => harness.gateway.stats().usersConnected === 1, { what: 'the user' });
     harness.publish(standing(5, false));
     expect(await client.closeCode()).toBe(4502);
     release();

@@ -1,6 +1,7 @@
 import { request } from 'node:http';
 import { describe, expect, test } from 'vitest';
 import type { FeedState } from '../../src/ports.ts';
+import { until } from '../support/until.ts';
 import { GatewayHarness, mint } from './support/gateway-harness.ts';
 import { RawClient, upgradeRequest } from './support/raw-client.ts';
 
@@ -70,9 +71,9 @@ describe('/notify', () => {
       client.socket.write(
         `POST /notify HTTP/1.1\r\nHost: x\r\nContent-Length: ${body.length}\r\n\r\n${body}`,
       );
-      await expect
-        .poll(() => client.text.split('HTTP/1.1 200 OK').length - 1, { timeout: 5000 })
-        .toBe(call);
+      await until(() => client.text.split('HTTP/1.1 200 OK').length - 1 === call, {
+        what: `answer ${String(call)}`,
+      });
     }
     expect(client.isClosed).toBe(false);
     client.socket.destroy();
@@ -161,7 +162,7 @@ describe('refusals before the handshake', () => {
       /^HTTP\/1\.1 503 [^]*\r\nRetry-After: \d+/,
     );
     await first.leave();
-    await expect.poll(() => harness.gateway.stats().connectionsOpen).toBe(1);
+    await until(() => harness.gateway.stats().connectionsOpen === 1, { what: 'its leaving' });
     await harness.client();
   });
 

@@ -10,6 +10,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { findInstallation } from './database-installation.ts';
 import { createSourceAccount, FLAVOURS, startDatabase } from './database-server.ts';
 import type { DatabaseServer } from './database-server.ts';
+import { PATIENCE_MS } from './until.ts';
 
 const SERVER_MODULE = fileURLToPath(new URL('./database-server.ts', import.meta.url));
 
@@ -116,7 +117,7 @@ describe.each(FLAVOURS)('%s servers', (flavour) => {
     expect(homes(flavour)).toContain(home);
     program.kill('SIGKILL');
     await waitForFreePort(port);
-    await expect.poll(() => homes(flavour), { timeout: 10_000 }).not.toContain(home);
+    await expect.poll(() => homes(flavour), { timeout: PATIENCE_MS }).not.toContain(home);
   });
 });
 
@@ -154,7 +155,7 @@ async function waitForFreePort(port: number): Promise<void> {
         });
       });
     });
-  await expect.poll(listen, { timeout: 10_000 }).toBe('free');
+  await expect.poll(listen, { timeout: PATIENCE_MS }).toBe('free');
 }
 
 async function readVariables(

@@ -4,7 +4,6 @@
  */
 import { randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { join, relative } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { createConnection } from 'mysql2/promise';
@@ -17,6 +16,7 @@ import {
 } from './database-installation.ts';
 import type { Flavour, Installation } from './database-installation.ts';
 import { DatabaseProcess, runProgram, Watchdog } from './database-process.ts';
+import { freePort } from './free-port.ts';
 
 export type { Flavour } from './database-installation.ts';
 
@@ -307,20 +307,6 @@ function runAs(): string[] {
 
 function pathInside(installation: Installation, path: string): string {
   return installation.chroot === null ? path : `/${relative(installation.chroot, path)}`;
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const probe = createServer();
-    probe.once('error', reject);
-    probe.listen(0, HOST, () => {
-      const address = probe.address();
-      const port = address !== null && typeof address === 'object' ? address.port : 0;
-      probe.close(() => {
-        resolve(port);
-      });
-    });
-  });
 }
 
 function randomHex(bytes: number): string {

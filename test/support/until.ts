@@ -1,6 +1,9 @@
 /** Waiting for a condition with a deadline, never for a duration. */
 import { setTimeout as sleep } from 'node:timers/promises';
 
+/** More than a busy machine keeps a process waiting, and less than a test may take. */
+export const PATIENCE_MS = 20_000;
+
 /**
  * Resolves with the first truthy result of `condition`, asked every few milliseconds.
  *
@@ -10,7 +13,7 @@ export async function until<T>(
   condition: () => T | Promise<T>,
   options: { withinMs?: number; everyMs?: number; what?: string | (() => string) } = {},
 ): Promise<NonNullable<T>> {
-  const withinMs = options.withinMs ?? 10_000;
+  const withinMs = options.withinMs ?? PATIENCE_MS;
   const deadline = performance.now() + withinMs;
   for (;;) {
     const result = await condition();

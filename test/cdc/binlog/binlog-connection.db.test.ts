@@ -81,8 +81,10 @@ describe.each(FLAVOURS)('%s', (flavour) => {
   test('the side connection outlives a short wait_timeout', async () => {
     await lab.run('SET GLOBAL wait_timeout = 1');
     try {
-      const run = lab.tail(await lab.position(), { heartbeatPeriodMs: 200 });
-      await until(() => run.tail.counters.packets > 15 || run.ended(), {
+      const run = lab.tail(await lab.position(), { heartbeatPeriodMs: 1_500 });
+      await until(() => run.tail.seen !== null || run.ended(), { what: 'the stream' });
+      const before = run.tail.counters.packets;
+      await until(() => run.tail.counters.packets > before + 2 || run.ended(), {
         what: 'three seconds of heartbeats',
       });
       expect(run.error()).toBeNull();
@@ -93,7 +95,7 @@ describe.each(FLAVOURS)('%s', (flavour) => {
 
   test('a frozen server is noticed in three silent periods and left in bounded time', async () => {
     const before = await sockets();
-    const run = lab.tail(await lab.position(), { heartbeatPeriodMs: 300 });
+    const run = lab.tail(await lab.position(), { heartbeatPeriodMs: 1_500 });
     await lab.run(BID);
     await run.untilChanges(1);
     const frozenAt = performance.now();
@@ -104,8 +106,9 @@ describe.each(FLAVOURS)('%s', (flavour) => {
       server.signal('SIGCONT');
     }
     expect(run.error()?.code).toBe('SOURCE_SILENT');
-    expect(performance.now() - frozenAt).toBeGreaterThan(700);
-    expect(performance.now() - frozenAt).toBeLessThan(6000);
+    // The last heartbeat may have come a period before, and ticks are half a period apart.
+    expect(performance.now() - frozenAt).toBeGreaterThan(2_000);
+    expect(performance.now() - frozenAt).toBeLessThan(20_000);
     await until(async () => (await sockets()) <= before, { what: 'the sockets to close' });
     await until(async () => (await threads('ours')).length === 0, { what: 'the threads to end' });
   });
@@ -125,7 +128,7 @@ describe.each(FLAVOURS)('%s', (flavour) => {
   });
 
   test('we may pause longer than three periods without calling the server silent', async () => {
-    const tail = lab.options({ heartbeatPeriodMs: 100, queueBytesMax: 4000 });
+    const tail = lab.options({ heartbeatPeriodMs: 1_500, queueBytesMax: 4000 });
     const run = await slowReader(lab, tail);
     expect(run.taken).toBe(40);
   });
@@ -218,7 +221,7 @@ describe.each(FLAVOURS)('%s', (flavour) => {
   });
 });
 
-/** Reads 40 transactions with a pause after each that is longer than the silence the server is allowed. */
+/** Reads 40 transactions, with a pause among them that is longer than the silence the server is allowed. */
 async function slowReader(
   lab: TailLab,
   options: ReturnType<TailLab['options']>,
@@ -243,7 +246,7 @@ async function slowReader(
     abort.signal,
   )) {
     taken += each.transaction.changes.length;
-    if (taken === 2) await sleep(1000);
+    if (taken === 2) await sleep(6000);
     if (taken === 40) abort.abort();
   }
   return { taken };

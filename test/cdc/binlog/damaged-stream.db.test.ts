@@ -184,7 +184,7 @@ describe.each(FLAVOURS)('%s', (flavour) => {
       await lab.run(`SET GLOBAL binlog_checksum = '${kind}'`);
       const from = await lab.position();
       const connection = { ...lab.options().connection, port: proxy.port };
-      const run = lab.tail(from, { connection, heartbeatPeriodMs: 100 });
+      const run = lab.tail(from, { connection, heartbeatPeriodMs: 1_500 });
       await until(() => run.tail.seen !== null, { what: 'the first packets' });
       const before = run.tail.counters.packets;
       const [, number = ''] = /(\d+)$/.exec(from.binlog.file) ?? [];
@@ -192,6 +192,7 @@ describe.each(FLAVOURS)('%s', (flavour) => {
       const flips = flip(Buffer.from(which === 'heartbeat' ? number : next), 1);
       if (which === 'rotation') await lab.run('FLUSH BINARY LOGS');
       await until(() => (flips() === 1 && run.tail.counters.packets > before + 5) || run.ended(), {
+        withinMs: 40_000,
         what: 'what follows the damage',
       });
       expect(run.error()?.code ?? null).toBe(code);

@@ -70,7 +70,7 @@ describe.each(FLAVOURS)('%s', (flavour) => {
       fatal: nothing,
       child: () => log,
     };
-    const tail = new BinlogTail(lab.options({ queueBytesMax: 2 * MIB, heartbeatPeriodMs: 100 }), {
+    const tail = new BinlogTail(lab.options({ queueBytesMax: 2 * MIB, heartbeatPeriodMs: 1_500 }), {
       log,
       now: Date.now,
     });
@@ -81,8 +81,8 @@ describe.each(FLAVOURS)('%s', (flavour) => {
       taken += each.transaction.changes.length;
       if (taken % 4000 === 0) {
         most = Math.max(most, (await settledHeapBytes()) - before);
-        // Longer than the server may be silent.
-        await new Promise((resolve) => setTimeout(resolve, 350));
+        // Once longer than the server may be silent.
+        await new Promise((resolve) => setTimeout(resolve, taken === 4000 ? 6000 : 350));
       }
       if (taken === 40_000) abort.abort();
     }

@@ -61,7 +61,9 @@ describe.each(FLAVOURS)('%s', (flavour) => {
     });
 
     test('passes with the least rights, without a warning', async () => {
+      const startedAtMs = performance.now();
       const result = await check(server, account);
+      const tookMs = performance.now() - startedAtMs;
       expect(problems(result)).toEqual([]);
       expect(linesOf(result.checks, 'warning')).toEqual([]);
       expect(result).toMatchObject({
@@ -70,7 +72,8 @@ describe.each(FLAVOURS)('%s', (flavour) => {
       });
       if (!result.ok) return;
       expect(result.source.serverId).toBeGreaterThanOrEqual(2 ** 31);
-      expect(Math.abs(result.source.clockOffsetMs)).toBeLessThan(1_000);
+      // A measurement is out by no more than it takes.
+      expect(Math.abs(result.source.clockOffsetMs)).toBeLessThan(1_000 + tookMs);
       expect(result.source.mapping.items.definition).toHaveLength(14);
     });
 

@@ -31,7 +31,8 @@ describe.each(FLAVOURS)('on %s', (flavour) => {
     const startedAt = performance.now();
     pool.renew();
     expect(await asked).toEqual([['2']]);
-    expect(performance.now() - startedAt).toBeLessThan(5000);
+    // Unless it is given up, a query is waited for for half a minute.
+    expect(performance.now() - startedAt).toBeLessThan(15_000);
     pool.renew();
     await until(() => proxy.open === 0, { what: () => `${proxy.open} connections to close` });
   });

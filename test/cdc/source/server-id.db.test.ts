@@ -58,7 +58,7 @@ describe.each(FLAVOURS)('%s', (flavour) => {
     await first.started;
     const second = lab.run({ serverId: 77 });
     await until(() => lines(second, 'source retry').length >= 3, {
-      withinMs: 20_000,
+      withinMs: 40_000,
       what: 'the second to be refused three times',
     });
     for (const text of lines(second, 'source retry')) expect(text).toContain('server id 77');

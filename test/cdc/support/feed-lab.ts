@@ -54,6 +54,9 @@ export interface FeedRun {
   stop(): Promise<void>;
 }
 
+/** Three times as long may a server be silent: more than a busy machine keeps one standing still. */
+export const LAB_HEARTBEAT_MS = 2_000;
+
 let databases = 0;
 
 export class FeedLab {
@@ -102,7 +105,7 @@ export class FeedLab {
       mappingFile: null,
       zone: null,
       serverId: null,
-      heartbeatPeriodMs: 500,
+      heartbeatPeriodMs: LAB_HEARTBEAT_MS,
       onPositionLost: 'resync',
       ...more,
     };

@@ -14,6 +14,7 @@ import type { Log } from '../../../src/ports.ts';
 import { createSourceAccount } from '../../support/database-server.ts';
 import type { Account, DatabaseServer } from '../../support/database-server.ts';
 import { until } from '../../support/until.ts';
+import { LAB_HEARTBEAT_MS } from './feed-lab.ts';
 
 const TABLES = [
   `CREATE TABLE items (
@@ -125,7 +126,7 @@ export class TailLab {
       serverId: 4_000_000_000 + Math.floor(Math.random() * 1e8),
       mapping: this.mapping,
       zone,
-      heartbeatPeriodMs: 500,
+      heartbeatPeriodMs: LAB_HEARTBEAT_MS,
       queueBytesMax: 8 * 1024 * 1024,
       ...overrides,
     };
@@ -159,7 +160,7 @@ export class TailLab {
       changes,
       error: () => state.error,
       ended: () => state.ended,
-      untilChanges: async (count, withinMs = 15_000) => {
+      untilChanges: async (count, withinMs = 30_000) => {
         await until(() => changes().length >= count || state.ended, {
           withinMs,
           what: () => `${count.toString()} changes (there are ${changes().length.toString()})`,
@@ -167,7 +168,7 @@ export class TailLab {
         if (changes().length < count && state.error !== null) throw state.error;
         return changes();
       },
-      untilEnded: async (withinMs = 15_000) => {
+      untilEnded: async (withinMs = 30_000) => {
         await until(() => state.ended, { withinMs, what: 'the end of the tail' });
       },
       stop: async () => {

@@ -78,6 +78,14 @@ export class Visit {
       });
   }
 
+  /** Waits until the page has been told of a state after the first `seen`, be it for a moment; resolves with the first. */
+  async wasTold(state: string, seen = 0): Promise<ConnectionSeen> {
+    return until(
+      async () => (await this.connections()).slice(seen).find((each) => each.state === state),
+      { withinMs: 45_000, what: `the page to be told ${state}` },
+    );
+  }
+
   heard(): Promise<readonly Heard[]> {
     return this.page.evaluate('heard');
   }

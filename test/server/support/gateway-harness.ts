@@ -10,7 +10,7 @@ import type { DomainEvent } from '../../../src/auction/domain-event.ts';
 import type { UserId } from '../../../src/auction/ids.ts';
 import type { Log, FeedState } from '../../../src/ports.ts';
 import { portalTokenRules } from '../../../src/token-rules.ts';
-import { until } from '../../support/until.ts';
+import { PATIENCE_MS, until } from '../../support/until.ts';
 import { MemoryReads } from './memory-reads.ts';
 
 export const SECRET = 'a-secret-of-the-portal-that-is-long-enough';
@@ -132,7 +132,7 @@ export class TestClient {
     this.texts.splice(at, 1);
   }
 
-  async closeCode(withinMs = 10_000): Promise<number> {
+  async closeCode(withinMs = PATIENCE_MS): Promise<number> {
     const closed = await until(() => this.closed, { everyMs: 2, withinMs, what: 'a close' });
     return closed.code;
   }
@@ -156,6 +156,8 @@ export class GatewayHarness implements AsyncDisposable {
   readonly logged: LogLine[];
   /** Added to the gateway's clock. */
   skewMs = 0;
+  /** Epoch ms at which the gateway's clock stands still; null while it goes. */
+  #stoppedAtMs: number | null = null;
   port = 0;
 
   /** Not listening yet. */
@@ -167,7 +169,7 @@ export class GatewayHarness implements AsyncDisposable {
       { ...OPTIONS, ...options },
       {
         log: keepLog(this.logged),
-        now: () => Date.now() + this.skewMs,
+        now: () => this.nowMs,
         reads: this.reads,
         clockOffsetMs: () => 0,
       },
@@ -186,6 +188,16 @@ export class GatewayHarness implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.gateway.stop();
+  }
+
+  /** What the gateway's clock says. */
+  get nowMs(): number {
+    return (this.#stoppedAtMs ?? Date.now()) + this.skewMs;
+  }
+
+  /** From here on the gateway's clock goes on by `skewMs` alone, however long the machine takes. */
+  stopClock(): void {
+    this.#stoppedAtMs = Date.now();
   }
 
   get origin(): string {

@@ -3,9 +3,7 @@
  */
 import { randomBytes } from 'node:crypto';
 import { connect, type Socket } from 'node:net';
-
-/** How long a wait may last before the test fails. */
-const DEADLINE_MS = 10_000;
+import { PATIENCE_MS } from '../../support/until.ts';
 
 export class RawClient {
   readonly socket: Socket;
@@ -56,7 +54,7 @@ export class RawClient {
     await new Promise<void>((done, fail) => {
       const timer = setTimeout(() => {
         fail(new Error(`waited in vain for ${what} after ${this.text}`));
-      }, DEADLINE_MS);
+      }, PATIENCE_MS);
       this.#look = () => {
         if (!condition()) return;
         clearTimeout(timer);
