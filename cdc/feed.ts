@@ -207,7 +207,7 @@ class DatabaseFeed implements Feed {
     return this.#currentItems.oncePassedNow(() => take(bids));
   }
 
-  async readStanding(userId: UserId): Promise<UserStanding | null> {
+  readStanding(userId: UserId): UserStanding | null | Promise<UserStanding | null> {
     return this.#namesOver(this.#connector.rows).standingOf(userId);
   }
 

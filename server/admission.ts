@@ -48,7 +48,7 @@ export interface AdmissionDeps {
   /** A token was refused. */
   readonly refused: (connection: Connection, reason: RefusalReason) => void;
   /** A connection went live; told after its `hello`. Its messages wait for the promise. */
-  readonly admitted: (connection: Connection) => void | Promise<void>;
+  readonly admitted: (connection: Connection) => Promise<void> | undefined;
   /** Database clock now, epoch ms. */
   readonly serverTimeMs: () => number;
 }
@@ -153,34 +153,62 @@ export class Admission {
     }
   }
 
-  async #admit(connection: Connection, identity: Identity): Promise<void> {
-    const { hub, reads, now, options, sweeper, log } = this.#deps;
+  #admit(connection: Connection, identity: Identity): Promise<void> | undefined {
+    const { hub, reads } = this.#deps;
     connection.identify(identity);
+    // Known to the hub from here on, so that a ban committed while we ask closes it too.
+    hub.add(connection);
+    let standing: ReturnType<AuctionReads['readStanding']>;
+    try {
+      standing = reads.readStanding(identity.userId);
+    } catch (error) {
+      this.#standingUnreadable(connection, error);
+      return undefined;
+    }
+    return standing instanceof Promise
+      ? this.#admitLater(connection, identity, standing)
+      : this.#welcome(connection, identity, standing);
+  }
+
+  async #admitLater(
+    connection: Connection,
+    identity: Identity,
+    reading: Promise<UserStanding | null>,
+  ): Promise<void> {
+    const { now, options, sweeper } = this.#deps;
     connection.enter('checking');
     connection.deadlineAtMs = now() + options.authenticateWithinMs;
     sweeper.deadlineMoved(connection);
-    // Known to the hub from here on, so that a ban committed while we ask closes it too.
-    hub.add(connection);
     let standing: UserStanding | null;
     try {
-      standing = await reads.readStanding(identity.userId);
+      standing = await reading;
     } catch (error) {
-      // A ban that cannot be read may not be ignored; the client comes back in a moment.
-      log.warn({ err: error }, 'standing unreadable');
-      connection.close(1012);
+      this.#standingUnreadable(connection, error);
       return;
     }
-    if (connection.isClosing()) return;
+    if (!connection.isClosing()) await this.#welcome(connection, identity, standing);
+  }
+
+  /** A ban that cannot be read may not be ignored; the client comes back in a moment. */
+  #standingUnreadable(connection: Connection, error: unknown): void {
+    this.#deps.log.warn({ err: error }, 'standing unreadable');
+    connection.close(1012);
+  }
+
+  #welcome(
+    connection: Connection,
+    identity: Identity,
+    standing: UserStanding | null,
+  ): Promise<void> | undefined {
     if (!this.#isWelcome(identity.userId, standing)) {
       connection.close(4502);
-      return;
+      return undefined;
     }
     this.#deps.userLimit.admitted(connection);
     connection.enter('admitted');
     this.#armExpiry(connection, identity);
     if (connection.isV2) connection.send(this.#hello(identity));
-    const greeted = this.#deps.admitted(connection);
-    if (greeted !== undefined) await greeted;
+    return this.#deps.admitted(connection);
   }
 
   /** Who has no row was deleted (and seen to be), or is not of this portal: the operator says what that means. */

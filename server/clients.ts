@@ -135,8 +135,10 @@ export class Clients {
     return connection;
   }
 
+  /** What it is told at once is written before this returns. */
   begin(connection: Connection, token: string | null): void {
     const checking = this.#admission.begin(connection, token);
+    this.#host.batch.flushOne(connection);
     if (checking !== undefined) this.#inbox.hold(connection, checking);
   }
 

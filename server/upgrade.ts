@@ -66,10 +66,13 @@ export function createUpgrade(
       }
       const outcome = { isClient: false };
       if (wire instanceof Socket) {
+        // The answer and what follows it at once, a `hello`, leave in one piece.
+        wire.cork();
         server.handleUpgrade(request, wire, head, (socket) => {
           outcome.isClient = true;
           deps.accepted(socket, { credentials, wire, addressKey });
         });
+        wire.uncork();
       } else {
         wire.destroy();
       }

@@ -30,7 +30,7 @@ export class Welcome {
    * The user's own missed events first, then what he watches; how he stands where they cannot be replayed (v2). The
    * client's messages wait for the promise.
    */
-  greet(connection: Connection): void | Promise<void> {
+  greet(connection: Connection): Promise<void> | undefined {
     const { wants } = connection;
     connection.wants = null;
     if (wants === null) {

@@ -88,8 +88,13 @@ export interface AuctionReads {
     itemIds: readonly ItemId[],
     take: (find: (itemId: ItemId) => AuctionView | null) => T,
   ): Promise<T>;
-  /** A user's standing, from cache or table; null when there is no such user. Where no status is mapped, everybody may connect. */
-  readStanding(userId: UserId): Promise<UserStanding | null>;
+  /**
+   * A user's standing, at once where it is known, else from the table; null when there is no such user. Where no status is
+   * mapped, everybody may connect.
+   *
+   * @throws AppError when it cannot be read, at once or later
+   */
+  readStanding(userId: UserId): UserStanding | null | Promise<UserStanding | null>;
   /** Items on a user's watchlist, at most `max`; empty where the schema has none. Now, ahead of the stream. */
   readWatchlist(userId: UserId, max: number): Promise<readonly ItemId[]>;
   /**

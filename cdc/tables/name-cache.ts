@@ -73,13 +73,9 @@ export class NameCache {
   }
 
   /** Whether a user may connect; null without such a user or without a status column. @throws AppError */
-  async standingOf(userId: UserId): Promise<UserStanding | null> {
+  standingOf(userId: UserId): UserStanding | null | Promise<UserStanding | null> {
     const known = this.#standings.get(userId);
-    if (known !== undefined) return known.standing;
-    const changes = this.#changes;
-    const standing = await this.#readStanding(userId);
-    if (changes === this.#changes) this.#standings.set(userId, { standing });
-    return standing;
+    return known === undefined ? this.#learnStanding(userId) : known.standing;
   }
 
   /** Forgets everything: the source may be another one. */
@@ -106,6 +102,13 @@ export class NameCache {
           );
     const names = new Map(found.map((row) => [rows.userId(row[0]), row[1] ?? null]));
     for (const id of userIds) this.#names.set(id, { name: names.get(id) ?? null });
+  }
+
+  async #learnStanding(userId: UserId): Promise<UserStanding | null> {
+    const changes = this.#changes;
+    const standing = await this.#readStanding(userId);
+    if (changes === this.#changes) this.#standings.set(userId, { standing });
+    return standing;
   }
 
   async #readStanding(userId: UserId): Promise<UserStanding | null> {

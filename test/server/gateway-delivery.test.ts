@@ -1,9 +1,12 @@
+import { once } from 'node:events';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { until } from '../support/until.ts';
+import { z } from 'zod';
 import { bidPlaced, ended, endMoved, outbid, started } from './support/events.ts';
 import { decodeFrames } from './support/frame-decoder.ts';
 import { GatewayHarness, mint, type TestClient } from './support/gateway-harness.ts';
-import { clientFrame, RawClient } from './support/raw-client.ts';
+import { clientFrame, RawClient, upgradeRequest } from './support/raw-client.ts';
 
 async function portal(items = 3): Promise<GatewayHarness> {
   const harness = await GatewayHarness.start({ messageBurstMax: 100_000 });
@@ -125,6 +128,36 @@ test('events of one turn leave in one write, shared by all that are owed the sam
   expect(after.eventsPublished - before.eventsPublished).toBe(3);
 });
 
+test('what a client is told first comes in one piece with the answer to its handshake', async () => {
+  await using harness = await portal();
+  const client = new RawClient(harness.port);
+  const first = once(client.socket, 'data');
+  client.socket.write(upgradeRequest(`/?token=${mint()}&v=2`));
+  const [chunk] = z.tuple([z.instanceof(Buffer)]).parse(await first);
+  const text = chunk.toString('latin1');
+  expect(text).toMatch(/^HTTP\/1\.1 101 /);
+  const [hello] = decodeFrames(chunk.subarray(text.indexOf('\r\n\r\n') + 4));
+  expect(hello?.payload.toString()).toContain('"type":"hello"');
+  client.socket.destroy();
+});
+
+test('a client that there is nothing to tell is answered all the same, and so is one that is turned away', async () => {
+  await using harness = await portal();
+  const silent = new RawClient(harness.port);
+  await silent.upgrade(`/?token=${mint()}`);
+  expect(silent.bytes).toHaveLength(0);
+  const refused = new RawClient(harness.port);
+  await refused.upgrade('/?token=none');
+  await refused.receives('unauthorized');
+  const release = harness.reads.holdReads();
+  const waiting = new RawClient(harness.port);
+  await waiting.upgrade(`/?token=${mint()}&v=2`);
+  expect(waiting.bytes).toHaveLength(0);
+  release();
+  await waiting.receives('"type":"hello"');
+  for (const { socket } of [silent, refused, waiting]) socket.destroy();
+});
+
 test('a client that does not read is closed with 4002 and cut; the others miss nothing', async () => {
   await using harness = await portal();
   const healthy = await harness.client();
@@ -149,7 +182,7 @@ test('a client that does not read is closed with 4002 and cut; the others miss n
     await healthy.heard(published + 1);
   }
   expect(harness.gateway.stats().subscriptionsOpen).toBe(1);
-  await expect.poll(() => harness.gateway.stats().connectionsOpen, { timeout: 5000 }).toBe(1);
+  await until(() => harness.gateway.stats().connectionsOpen === 1, { what: 'the cut' });
   harness.publish(bidPlaced(1, 4, '12.00'));
   await healthy.heard(published + 2);
   stuck.socket.destroy();

@@ -69,10 +69,10 @@ export class MemoryReads implements AuctionReads {
     return take((itemId) => this.book.get(itemId) ?? this.#tables.get(itemId) ?? null);
   }
 
-  async readStanding(userId: UserId): Promise<UserStanding | null> {
-    await this.#gate;
-    if (this.failure !== null) throw this.failure;
-    return this.standings.get(userId) ?? null;
+  /** At once, as where it is cached, unless reads wait or fail. */
+  readStanding(userId: UserId): UserStanding | null | Promise<UserStanding | null> {
+    const read = (): UserStanding | null => this.standings.get(userId) ?? null;
+    return this.#gate === null && this.failure === null ? read() : this.#later(read);
   }
 
   async readWatchlist(userId: UserId, max: number): Promise<readonly ItemId[]> {
@@ -97,6 +97,12 @@ export class MemoryReads implements AuctionReads {
 
   isFresh(): boolean {
     return this.feed.state === 'streaming' && !this.isSilent;
+  }
+
+  async #later<T>(read: () => T): Promise<T> {
+    await this.#gate;
+    if (this.failure !== null) throw this.failure;
+    return read();
   }
 
   #auction(itemId: number, setup: AuctionSetup): Auction {
