@@ -5,7 +5,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Log } from '../src/ports.ts';
 import type { DatabasePool } from './source/database-pool.ts';
-import { readReplication, wordsOf } from './source/replication.ts';
+import { isUnfed, readReplication, wordsOf } from './source/replication.ts';
 import type { Replication } from './source/replication.ts';
 import type { SourceInfo } from './source/source-info.ts';
 
@@ -30,18 +30,19 @@ export interface Standing {
 const EVERY_MS = 5_000;
 /** One answer may be a moment's: a thread that is restarted, a source that is restarted. */
 const STOPPED_ANSWERS_MIN = 2;
-/** Where our account may not look, each question counts as a denied access on the server: ask for it more rarely. */
-const HIDDEN_TIMES = 12;
+/** Where our account may not look, each question is a refusal in the server's own log. */
+const HIDDEN_EVERY_MS = 86_400_000;
 
 export const UNKNOWN: Standing = { stoppedAnswers: 0, runs: null };
 
 /**
- * What an answer changes. What our account may not see changes nothing.
+ * What an answer changes.
  *
- * @param isWrittenHere the newest change of our tables was written on the source itself. Where it only receives nothing
- *   more, it is then one of two primaries whose other is away, or a replica that took over: its events do not come by
- *   replication. Where it does not apply what it receives, that excuses nothing: a row that somebody wrote on a replica
- *   by mistake is what most often stops one.
+ * @param before what followed from the same server's answers before
+ * @param isWrittenHere the newest change of our tables was written on the source itself. Where it only gets nothing more,
+ *   it is then one of two primaries whose other is away, or a replica that took over: its events do not come by
+ *   replication. Where it does not apply what it got, or was refused, that excuses nothing: a row that somebody wrote on a
+ *   replica by mistake is what most often stops one.
  */
 export function standingAfter(
   before: Standing,
@@ -50,14 +51,12 @@ export function standingAfter(
 ): Standing {
   switch (found.state) {
     case 'none':
-      return UNKNOWN;
     case 'hidden':
-      return before;
+      return UNKNOWN;
     case 'runs':
       return { stoppedAnswers: 0, runs: true };
     case 'stopped': {
-      const isOnlyUnfed = found.stopped.every(({ thread }) => thread === 'receiving');
-      if (isWrittenHere && isOnlyUnfed) return UNKNOWN;
+      if (isWrittenHere && found.stopped.every(isUnfed)) return UNKNOWN;
       const stoppedAnswers = before.stoppedAnswers + 1;
       return { stoppedAnswers, runs: stoppedAnswers < STOPPED_ANSWERS_MIN ? before.runs : false };
     }
@@ -72,20 +71,23 @@ export class ReplicationWatch {
   /** Of the server that answered last. */
   #identity: string | null = null;
   #run: Promise<void> | null = null;
+  /** Ends the wait for the next question. */
+  #wake = new AbortController();
 
   constructor(options: ReplicationWatchOptions, { log }: { readonly log: Log }) {
     this.#options = options;
     this.#log = log;
   }
 
-  /** See `Standing.runs`; null too while not streaming. */
+  /** See `Standing.runs`; null too while not streaming, and until this source has answered. */
   get runs(): boolean | null {
-    return this.#options.source() === null ? null : this.#standing.runs;
+    return this.#options.source()?.identity === this.#identity ? this.#standing.runs : null;
   }
 
-  /** Idempotent. */
+  /** Asks at once, whenever it is called: each time the stream is live. */
   start(): void {
     const { everyMs = EVERY_MS } = this.#options;
+    this.#wake.abort();
     if (everyMs > 0) this.#run ??= this.#repeat(everyMs);
   }
 
@@ -99,9 +101,11 @@ export class ReplicationWatch {
   async #repeat(everyMs: number): Promise<void> {
     const { signal } = this.#stopping;
     while (!signal.aborted) {
+      this.#wake = new AbortController();
       const found = await this.#ask();
-      const waitMs = found === 'hidden' ? everyMs * HIDDEN_TIMES : everyMs;
-      await delay(waitMs, undefined, { signal, ref: false }).catch(() => undefined);
+      const waitMs = found === 'hidden' ? HIDDEN_EVERY_MS : everyMs;
+      const until = AbortSignal.any([signal, this.#wake.signal]);
+      await delay(waitMs, undefined, { signal: until, ref: false }).catch(() => undefined);
     }
   }
 
@@ -125,8 +129,7 @@ export class ReplicationWatch {
     this.#identity = source.identity;
     const isWrittenHere = this.#options.writer() === source.ownServerId;
     // What is known of one server says nothing about another.
-    const isUnknown = found.state === 'hidden' && !isSame;
-    this.#standing = isUnknown ? UNKNOWN : standingAfter(before, found, isWrittenHere);
+    this.#standing = standingAfter(isSame ? before : UNKNOWN, found, isWrittenHere);
     if (this.#standing.runs === false) {
       if (before.runs !== false && found.state === 'stopped') this.#tellStopped(found);
     } else if (before.runs === false) {
@@ -147,6 +150,7 @@ export class ReplicationWatch {
 const AGAIN: Readonly<Record<Replication['state'], string>> = {
   runs: 'the source receives and applies again: clients hear what they missed',
   none: 'the source is no replica any more',
-  stopped: 'the source is written to itself: its replication has no part in what clients hear',
-  hidden: 'another server answers, which does not tell our account whether it replicates',
+  stopped:
+    'another server answers, or the source is written to itself: what stood still has no part in what clients hear',
+  hidden: 'the source does not tell our account any more whether it replicates',
 };

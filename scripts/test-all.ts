@@ -75,6 +75,9 @@ interface Results {
   readonly numTodoTests: number;
   readonly testResults: readonly {
     readonly name: string;
+    readonly status: string;
+    /** Why a file broke outside its tests. */
+    readonly message: string;
     readonly assertionResults: readonly {
       readonly status: string;
       readonly fullName: string;
@@ -93,17 +96,21 @@ function readResults(file: string): Pick<Outcome, 'passed' | 'failed' | 'failure
     return { passed: 0, failed: 0, failures: [] };
   }
   const skipped = results.numPendingTests + results.numTodoTests;
-  const failures = results.testResults.flatMap(({ name, assertionResults }) =>
-    assertionResults
-      .filter(({ status }) => status === 'failed')
-      .map(({ fullName, failureMessages }) => {
-        const lines = failureMessages.join('\n').split('\n');
-        const why = lines.filter((line) => !line.includes('node_modules')).slice(0, FAILURE_LINES);
-        return [`${relative(process.cwd(), name)} > ${fullName}`, ...why].join('\n    ');
-      }),
-  );
+  const failures = results.testResults.flatMap(({ name, status, message, assertionResults }) => {
+    const file = relative(process.cwd(), name);
+    const tests = assertionResults.filter((test) => test.status === 'failed');
+    if (status === 'failed' && tests.length === 0) return [failureOf(file, message)];
+    return tests.map((test) =>
+      failureOf(`${file} > ${test.fullName}`, test.failureMessages.join('\n')),
+    );
+  });
   if (skipped > 0) failures.push(`${String(skipped)} tests were skipped`);
   return { passed: results.numPassedTests, failed: results.numFailedTests + skipped, failures };
+}
+
+function failureOf(what: string, why: string): string {
+  const lines = why.split('\n').filter((line) => !line.includes('node_modules'));
+  return [what, ...lines.slice(0, FAILURE_LINES)].join('\n    ');
 }
 
 /** Prints what failed, the table and the last line. @returns the exit code. */

@@ -68,11 +68,14 @@ export function createUpgrade(
       if (wire instanceof Socket) {
         // The answer and what follows it at once, a `hello`, leave in one piece.
         wire.cork();
-        server.handleUpgrade(request, wire, head, (socket) => {
-          outcome.isClient = true;
-          deps.accepted(socket, { credentials, wire, addressKey });
-        });
-        wire.uncork();
+        try {
+          server.handleUpgrade(request, wire, head, (socket) => {
+            outcome.isClient = true;
+            deps.accepted(socket, { credentials, wire, addressKey });
+          });
+        } finally {
+          wire.uncork();
+        }
       } else {
         wire.destroy();
       }

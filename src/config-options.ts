@@ -195,6 +195,14 @@ export const OPTIONS = {
     max: 10_080,
     default: 15,
   }),
+  REPLICATION_CHECK_SECONDS: integer({
+    section: 'binlog',
+    text: 'How often a source that is a replica is asked whether it still replicates (docs/database.md, A replica as source); `0`: never.',
+    unit: 's',
+    min: 0,
+    max: 3600,
+    default: 5,
+  }),
   OVERDUE_SECONDS: integer({
     section: 'binlog',
     text: "How long past its end an auction may stay active before it is reported: the portal's completion cron is then not running.",

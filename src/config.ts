@@ -38,6 +38,7 @@ export interface SourceConfig {
   readonly nameCacheSize: number;
   /** 0: never. */
   readonly driftCheckMs: number;
+  readonly replicationCheckMs: number;
   readonly overdueMs: number;
 }
 
@@ -264,6 +265,7 @@ function assemble(settings: Settings): Config {
       checkpointFile: settings.CHECKPOINT_FILE,
       nameCacheSize: settings.NAME_CACHE_SIZE,
       driftCheckMs: settings.DRIFT_CHECK_MINUTES * 60_000,
+      replicationCheckMs: settings.REPLICATION_CHECK_SECONDS * 1000,
       overdueMs: settings.OVERDUE_SECONDS * 1000,
     },
     tokens: {

@@ -133,6 +133,15 @@ const TABLE: Readonly<Record<Exclude<OptionName, 'JWT_EXPIRES_IN'>, OptionRow>> 
     ],
     bad: ['-1', '10081', 'never'],
   },
+  REPLICATION_CHECK_SECONDS: {
+    of: (c) => c.source.replicationCheckMs,
+    absent: 5000,
+    good: [
+      ['0', 0],
+      ['3600', 3_600_000],
+    ],
+    bad: ['-1', '3601', 'off'],
+  },
   OVERDUE_SECONDS: {
     of: (c) => c.source.overdueMs,
     absent: 180_000,

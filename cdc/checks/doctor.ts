@@ -32,10 +32,10 @@ export interface DoctorDeps {
   readonly now: Clock;
 }
 
-/** How long the newest binlog file is read for, at most. */
-const READ_MS = 5_000;
-/** A server that says nothing for three of these is silent; it is not while a busy machine holds it up. */
-const HEARTBEAT_PERIOD_MS = 1_500;
+/** A server that says nothing for three of these is silent; a busy machine may keep it so for less. */
+const HEARTBEAT_PERIOD_MS = 1_000;
+/** How long the newest binlog file is read for, at most: longer than it takes to find that nothing comes. */
+const READ_MS = 8 * HEARTBEAT_PERIOD_MS;
 const OVERDUE_AFTER_MS = 180_000;
 /** Overdue auctions are counted up to here. */
 const OVERDUE_MAX = 1_000;

@@ -38,7 +38,11 @@ function replicationCheck(found: Replication, { facts, user }: Account): Check {
       return { id, level: 'ok', what: `the server is a replica of ${hosts}, and replicates` };
     }
     case 'hidden': {
-      if (!found.isLikely) return { id, level: 'ok', what: 'the server replicates nothing' };
+      if (!found.isLikely) {
+        const what =
+          'our account may not see whether the server is a replica, and nothing says that it is one';
+        return { id, level: 'ok', what };
+      }
       const right = isMariadb ? 'REPLICA MONITOR' : 'REPLICATION CLIENT';
       return {
         id,

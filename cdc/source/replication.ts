@@ -119,7 +119,7 @@ function channelOf(row: NamedRow): Channel & { readonly fault: Fault | null } {
     host: cell('host', ''),
     fault: faultOf({
       // `Connecting` is standing still, too. A server without such a column has not said that it stopped.
-      receives: cell('receives', 'Yes') === 'Yes',
+      receiver: cell('receives', 'Yes'),
       applies: cell('applies', 'Yes') === 'Yes',
       receivingErrno: Number(cell('receivingErrno', '0')),
       applyingErrno: Number(cell('applyingErrno', '0')),
@@ -129,16 +129,28 @@ function channelOf(row: NamedRow): Channel & { readonly fault: Fault | null } {
 
 type Fault = Pick<StoppedChannel, 'thread' | 'errno'>;
 
+/** Of two that stand still the applier, unless both were plainly stopped: what it has not applied waits there. */
 function faultOf(found: {
-  readonly receives: boolean;
+  readonly receiver: string;
   readonly applies: boolean;
   readonly receivingErrno: number;
   readonly applyingErrno: number;
 }): Fault | null {
-  const { receives, applies, receivingErrno, applyingErrno } = found;
-  if (receives && applies) return null;
-  const isApplier = !applies && (receives || applyingErrno !== 0);
+  const { receiver, applies, receivingErrno, applyingErrno } = found;
+  if (receiver === 'Yes' && applies) return null;
+  const isApplier = !applies && (receiver !== 'No' || applyingErrno !== 0);
   return isApplier
     ? { thread: 'applying', errno: applyingErrno }
     : { thread: 'receiving', errno: receivingErrno };
+}
+
+/** What a receiver fails of that cannot reach its source: errors of the client library, and of a server that turns it away. */
+const UNREACHED: ReadonlySet<number> = new Set([
+  1040, 1045, 1053, 1129, 1130, 1158, 1159, 1160, 1161,
+]);
+
+/** Whether a channel only gets nothing from its source, which has refused it nothing: it was stopped, or cannot reach it. */
+export function isUnfed({ thread, errno }: StoppedChannel): boolean {
+  const isOfClient = errno >= 2000 && errno < 3000;
+  return thread === 'receiving' && (errno === 0 || isOfClient || UNREACHED.has(errno));
 }

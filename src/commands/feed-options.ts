@@ -35,6 +35,7 @@ export function readFeedOptions(source: SourceConfig, cwd: string): FeedOptionsR
     nameCacheMax: source.nameCacheSize,
     onPositionLost: source.onPositionLost,
     driftEveryMs: source.driftCheckMs,
+    replicationEveryMs: source.replicationCheckMs,
     overdueAfterMs: source.overdueMs,
   };
   return { ok: true, options };

@@ -34,15 +34,21 @@ class Clients {
 }
 
 test('a thousand clients a second are closed, one after the other', async () => {
-  const clients = new Clients(2000);
-  const startedAtMs = performance.now();
-  await drainConnections(clients.open, { withinMs: 60_000 });
-  expect(clients.closedAtMs.length).toBe(2000);
-  // Each in a millisecond of its own: a machine that stands still makes some late, and none early.
-  for (const [at, closedAtMs] of clients.closedAtMs.entries()) {
-    expect(closedAtMs - startedAtMs).toBeGreaterThanOrEqual(at);
+  let spread = 0;
+  // A machine that stands still closes many late and at once; it does not every time.
+  for (let attempt = 0; attempt < 5 && spread <= 5; attempt += 1) {
+    const clients = new Clients(2000);
+    const startedAtMs = performance.now();
+    await drainConnections(clients.open, { withinMs: 60_000 });
+    expect(clients.closedAtMs.length).toBe(2000);
+    // Each in a millisecond of its own, and none before it.
+    for (const [at, closedAtMs] of clients.closedAtMs.entries()) {
+      expect(closedAtMs - startedAtMs).toBeGreaterThanOrEqual(at);
+    }
+    spread = new Set(clients.closedAtMs.map((atMs) => Math.floor(atMs / 100))).size;
+    expect(clients.cut).toBe(0);
   }
-  expect(clients.cut).toBe(0);
+  expect(spread).toBeGreaterThan(5);
 });
 
 test('a drain that has less time closes faster, and cuts who stays', async () => {

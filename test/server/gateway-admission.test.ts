@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { describe, expect, test } from 'vitest';
+import { AppError } from '../../src/errors.ts';
 import { until } from '../support/until.ts';
 import { ANY_TEXT } from './support/any-value.ts';
 import { bidPlaced, outbid, standing } from './support/events.ts';
@@ -230,6 +231,24 @@ describe('standing of a user', () => {
     for (const userId of [7, 8]) await harness.client({ userId, v2: true });
     expect(harness.gateway.stats().usersConnected).toBe(2);
   });
+
+  test.each(['at once', 'later'])(
+    'one that cannot be read, %s: 1012, to come back',
+    async (when) => {
+      await using harness = await GatewayHarness.start();
+      const failure = new AppError('SOURCE_UNREACHABLE', 'not reached yet');
+      if (when === 'later') harness.reads.failure = failure;
+      else {
+        harness.reads.readStanding = () => {
+          throw failure;
+        };
+      }
+      const client = harness.dial({ userId: 5, v2: true });
+      expect(await client.closeCode()).toBe(1012);
+      expect(client.texts).toEqual([]);
+      expect(harness.logged.map(({ event }) => event)).toContain('standing unreadable');
+    },
+  );
 
   test('nothing is delivered, nor answered, before the standing is known', async () => {
     await using harness = await GatewayHarness.start();

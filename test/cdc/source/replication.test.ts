@@ -38,6 +38,12 @@ describe('rows', () => {
     ['MariaDB’s receiver has not begun', { IO_Running: 'Preparing' }, 'receiving', 0],
     ['both were stopped', { IO_Running: 'No', SQL_Running: 'No' }, 'receiving', 0],
     [
+      'the receiver cannot connect, the applier was stopped',
+      { IO_Running: 'Connecting', IO: '2003', SQL_Running: 'No' },
+      'applying',
+      0,
+    ],
+    [
       'both, the applier by an error',
       { IO_Running: 'No', IO: '2003', SQL_Running: 'No', SQL: '1032' },
       'applying',
@@ -84,9 +90,9 @@ describe('rows', () => {
 });
 
 describe('answers in a row', () => {
-  const stopped = (thread: ReplicationThread): Replication => ({
+  const stopped = (thread: ReplicationThread, errno = 0): Replication => ({
     state: 'stopped',
-    stopped: [{ name: '', host: 'h', thread, errno: 0 }],
+    stopped: [{ name: '', host: 'h', thread, errno }],
   });
   const ANSWERS = {
     none: { state: 'none' },
@@ -94,6 +100,8 @@ describe('answers in a row', () => {
     runs: { state: 'runs', channels: [] },
     receiving: stopped('receiving'),
     applying: stopped('applying'),
+    unreached: stopped('receiving', 2003),
+    refused: stopped('receiving', 1236),
   } as const satisfies Record<string, Replication>;
 
   /** What is believed after each of these answers. */
@@ -112,13 +120,16 @@ describe('answers in a row', () => {
     ['receiving applying runs', [null, false, true]],
     ['applying applying none', [null, false, null]],
     ['hidden hidden', [null, null]],
-    ['applying hidden applying hidden', [null, null, false, false]],
+    ['applying applying hidden', [null, false, null]],
+    ['applying hidden applying', [null, null, null]],
   ])('%s', (answers, believed) => {
     expect(course(answers)).toEqual(believed);
   });
 
   test('where the source is written to itself, nothing need be received, but what is must be applied', () => {
     expect(course('runs receiving receiving receiving', true)).toEqual([true, null, null, null]);
+    expect(course('runs unreached unreached', true)).toEqual([true, null, null]);
+    expect(course('runs refused refused', true)).toEqual([true, true, false]);
     expect(course('runs applying applying', true)).toEqual([true, true, false]);
   });
 });
