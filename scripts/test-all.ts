@@ -57,10 +57,9 @@ function runSuite(name: string): Outcome {
     // Errors outside any test fail the suite too, and so does a suite in which nothing ran.
     const hasSilentFault = results.failed === 0 && (status !== 0 || passed === 0);
     const failed = results.failed + (hasSilentFault ? 1 : 0);
-    const silent = hasSilentFault
-      ? [`${name}: exit code ${String(status)}, and no test failed`]
-      : [];
-    const failures = [...results.failures, ...silent];
+    const silent = `${name}: exit code ${String(status)}, and no test failed`;
+    const isUntold = hasSilentFault && results.failures.length === 0;
+    const failures = isUntold ? [silent] : results.failures;
     return { name, passed, failed, seconds: secondsSince(startedAtMs), failures };
   } finally {
     rmSync(directory, { recursive: true, force: true });

@@ -38,6 +38,7 @@ export interface SourceConfig {
   readonly nameCacheSize: number;
   /** 0: never. */
   readonly driftCheckMs: number;
+  /** 0: never. */
   readonly replicationCheckMs: number;
   readonly overdueMs: number;
 }
