@@ -30,6 +30,8 @@ export interface DoorDeps {
 /** Without `retryAfterSeconds`, coming back would not help. */
 export type Refusal = NoPlace | { readonly status: 403; readonly retryAfterSeconds: null };
 
+const LEAVING: Refusal = { status: 503, retryAfterSeconds: RETRY_AFTER_S };
+
 export class Door {
   readonly #deps: DoorDeps;
   readonly #addresses: ClientAddresses;
@@ -52,6 +54,11 @@ export class Door {
     return this.#addresses.keyOf(socket.remoteAddress, headers['x-forwarded-for']?.toString());
   }
 
+  /** What everybody is told while we leave; null: we do not. */
+  get leaving(): Refusal | null {
+    return this.#deps.isDraining() ? LEAVING : null;
+  }
+
   /**
    * The cheap questions first; nothing here looks at a token. Null: come in; the place that was given is then either
    * taken ({@link entered}, and {@link left} at the end) or given back ({@link left}). A promise where the places are
@@ -61,8 +68,8 @@ export class Door {
     { headers }: IncomingMessage,
     addressKey: string | null,
   ): Refusal | null | Promise<Refusal | null> {
-    const { options, isDraining, places } = this.#deps;
-    if (isDraining()) return { status: 503, retryAfterSeconds: RETRY_AFTER_S };
+    const { options, places } = this.#deps;
+    if (this.leaving !== null) return this.leaving;
     const isWelcome =
       isHostAllowed(headers.host, options.allowedHosts) && this.isOriginWelcome(headers.origin);
     if (!isWelcome) return { status: 403, retryAfterSeconds: null };

@@ -3,18 +3,20 @@
  */
 import type { Server } from 'node:http';
 
+import { Acceptors } from './acceptors.ts';
 import type { RefusalReason } from './admission.ts';
 import type { ClientSocket } from './client-socket.ts';
 import type { Clients } from './clients.ts';
+import type { Connection } from './connection.ts';
 import { DirectWrites } from './direct-writes.ts';
 import type { Door } from './door.ts';
 import { EventStreamRoute } from './event-stream-route.ts';
 import type { GatewayDeps, GatewayOptions } from './gateway-options.ts';
 import { createHttpRoutes } from './http-routes.ts';
-import { bind, createListener, renewCertificate, stopListening, type Address } from './listener.ts';
+import { createListener, renewCertificate, type Address } from './listener.ts';
 import type { GatewayTallies } from './tally.ts';
 import type { TokenVerifier } from './token-verifier.ts';
-import { createUpgrade, type Arrival } from './upgrade.ts';
+import { Upgrade, type Arrival } from './upgrade.ts';
 
 export interface EntranceDeps extends Pick<GatewayDeps, 'reads'> {
   readonly options: GatewayOptions;
@@ -31,6 +33,7 @@ export class Entrance {
   readonly #deps: EntranceDeps;
   readonly #events: EventStreamRoute;
   readonly #http: Server;
+  readonly #acceptors: Acceptors;
   readonly #direct = DirectWrites.detect();
   #left: Promise<void> | null = null;
 
@@ -38,11 +41,12 @@ export class Entrance {
     this.#deps = deps;
     this.#events = this.#createEvents();
     this.#http = this.#createServer();
+    this.#acceptors = new Acceptors(this.#http);
   }
 
   /** @throws AppError PORT_UNAVAILABLE */
   open(): Promise<Address> {
-    return bind(this.#http, this.#deps.options);
+    return this.#acceptors.open(this.#deps.options);
   }
 
   /** Takes another certificate. @throws AppError CONFIG_INVALID; the old one stays then */
@@ -52,7 +56,7 @@ export class Entrance {
 
   /** Takes no more connections; requests on open ones are still answered. Idempotent. */
   leave(): void {
-    this.#left ??= stopListening(this.#http);
+    this.#left ??= this.#acceptors.close();
   }
 
   /** Stops listening and cuts what is still open. */
@@ -64,17 +68,18 @@ export class Entrance {
   }
 
   #createServer(): Server {
-    const { options, door, tallies, reads, isDraining } = this.#deps;
+    const { options, door, tallies, clients, reads, isDraining } = this.#deps;
     const { handshakeWithinMs, tls, staticRoutes = null } = options;
-    const upgrade = createUpgrade({
+    const upgrade = new Upgrade({
       options,
       door,
       refused: (status) => {
         tallies.totals.upgradesRefused += 1;
         tallies.upgrades.add(status);
       },
-      accepted: (socket, arrival) => {
-        this.#accept(socket, arrival);
+      accepted: (socket, arrival) => this.#accept(socket, arrival),
+      begin: (connection, token) => {
+        clients.begin(connection, token);
       },
     });
     const answer = createHttpRoutes({
@@ -86,7 +91,13 @@ export class Entrance {
       },
     });
     const { handshakes } = door;
-    return createListener({ handshakeWithinMs, tls, answer, upgrade, handshakes });
+    return createListener({
+      handshakeWithinMs,
+      tls,
+      answer,
+      upgrade: upgrade.requested,
+      handshakes,
+    });
   }
 
   #createEvents(): EventStreamRoute {
@@ -108,12 +119,12 @@ export class Entrance {
     });
   }
 
-  #accept(socket: ClientSocket, { credentials, wire, addressKey }: Arrival): void {
+  #accept(socket: ClientSocket, { credentials, wire, addressKey }: Arrival): Connection {
     const { clients } = this.#deps;
-    const { version, token, since, watchlist } = credentials;
+    const { version, since, watchlist } = credentials;
     const wants = since === null && !watchlist ? null : { since, watchlist, itemIds: [] };
     const connection = clients.add({ socket, isV2: version === 2, wants, addressKey }, wire);
     socket.attach(connection, wire, this.#direct);
-    clients.begin(connection, token);
+    return connection;
   }
 }

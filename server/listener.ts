@@ -3,7 +3,7 @@
  */
 import { createServer, type RequestListener, type Server } from 'node:http';
 import { createServer as createTlsServer, type Server as TlsServer } from 'node:https';
-import type { Socket } from 'node:net';
+import type { Server as NetServer, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { IncomingMessage } from 'node:http';
 import { createSecureContext } from 'node:tls';
@@ -91,7 +91,7 @@ function checkedTls<Made>(make: () => Made): Made {
 }
 
 /** Stops listening, and resolves when the last request is answered; WebSockets that are open count as such too. */
-export async function stopListening(server: Server): Promise<void> {
+export async function stopListening(server: NetServer): Promise<void> {
   if (!server.listening) return;
   await new Promise<void>((done) => {
     server.close(() => {
@@ -101,7 +101,7 @@ export async function stopListening(server: Server): Promise<void> {
 }
 
 /** @throws AppError PORT_UNAVAILABLE */
-export async function bind(server: Server, binding: Binding): Promise<Address> {
+export async function bind(server: NetServer, binding: Binding): Promise<Address> {
   const { host, port, reusePort = false, inheritedFd = null } = binding;
   await new Promise<void>((done, fail) => {
     const failed = (error: NodeJS.ErrnoException): void => {
