@@ -38,6 +38,8 @@ export interface Run extends Message {
   readonly watchers: number;
   /** Events in one turn of the event loop. */
   readonly eventsPerTurn: number;
+  /** An event is published once the one before has been written to everybody, so that no two can be joined. Default: false. */
+  readonly apart?: boolean;
   /** Events after which the clients say what they have got. */
   readonly chunkEvents: number;
   /** How many of these may be under way; with one chunk of one event nothing can be joined. Default: 2. */
@@ -117,6 +119,7 @@ class Bench {
     const { seconds, topics, watchers, eventsPerTurn, chunkEvents, chunksUnderWay = 2 } = order;
     const contestant = this.#contestant;
     if (contestant === null) throw new Error('run before listen');
+    const writtenBefore = contestant.written ?? 0;
     const cpuBefore = this.#cpuSeconds();
     const startedAt = performance.now();
     const until = startedAt + seconds * 1000;
@@ -128,6 +131,8 @@ class Bench {
         contestant.publish((events % topics) + 1);
         events += 1;
         if (events % eventsPerTurn === 0) await nextTurn();
+        const writing = writtenBefore + events * watchers;
+        while (order.apart === true && (contestant.written ?? writing) < writing) await nextTurn();
       }
       this.#published += chunkEvents * watchers;
     }

@@ -31,6 +31,8 @@ export interface Contestant {
   listen(topics: number): Promise<number>;
   /** Sends one event of 200 bytes to everyone who watches a topic; bare sockets and `ws` know one topic only. */
   publish(topic: number): void;
+  /** Deliveries written to sockets since the start; absent where all are when `publish` returns. */
+  readonly written?: number;
   /** Connections that are open. */
   readonly size: number;
   /** Its processes beside this one. */
@@ -170,6 +172,10 @@ class Gavelcast implements Contestant {
 
   get size(): number {
     return this.#gateway.stats().connectionsOpen;
+  }
+
+  get written(): number {
+    return this.#gateway.stats().framesDelivered;
   }
 
   async listen(topics: number): Promise<number> {

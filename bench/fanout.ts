@@ -2,9 +2,10 @@
  * Fan-out: one event to everyone who watches an item, from `gateway.publish` to the clients' sockets, beside what else there
  * is. `npm run bench:fanout [-- --watchers 100,1000,5000 --rounds N --seconds S --json FILE]`
  *
- * Per round and number of watchers each contestant runs in a fresh process: single events (one in each turn of the event
- * loop), then bursts of 16 in one turn. The contestants take turns, so that what else the machine does hits all alike.
- * Ratios are taken within a round, and the medians of the rounds are given.
+ * Per round and number of watchers each contestant runs in a fresh process: single events, each published when the one
+ * before has been written to everybody; a stream, one event in each turn of the event loop, written or not; then bursts of
+ * 16 in one turn. The contestants take turns, so that what else the machine does hits all alike. Ratios are taken within a
+ * round, and the medians of the rounds are given.
  */
 import { parseArgs } from 'node:util';
 
@@ -48,27 +49,34 @@ const EVENT_BYTES = 204;
 /** The aims are set for this many watchers. */
 const AIMED_AT = 1_000;
 
-interface Pair {
-  readonly single: Rate;
-  readonly burst: Rate;
-}
+const MODES = {
+  single: { eventsPerTurn: 1, apart: true },
+  stream: { eventsPerTurn: 1 },
+  burst: { eventsPerTurn: BURST },
+} as const;
+type Mode = keyof typeof MODES;
+type Rates = Readonly<Record<Mode, Rate>>;
 
 interface Measured {
   readonly watchers: number;
   /** One entry a round. */
-  readonly rounds: readonly Readonly<Record<Kind, Pair>>[];
+  readonly rounds: readonly Readonly<Record<Kind, Rates>>[];
 }
 
-async function measure(kind: Kind, watchers: number): Promise<Pair> {
+async function measure(kind: Kind, watchers: number): Promise<Rates> {
   await using stand = await Stand.start({ kind, clients: watchers, topicsEach: 1 });
   await stand.connect(watchers);
   const order = { topics: 1, watchers, chunkEvents: chunkOf(watchers) };
-  await stand.run({ ...order, seconds: SECONDS / 2, eventsPerTurn: 1 });
-  const single = await stand.run({ ...order, seconds: SECONDS, eventsPerTurn: 1 });
-  const burst = await stand.run({ ...order, seconds: SECONDS, eventsPerTurn: BURST });
-  const rates = [single, burst].map((rate) => thousands(rate.deliveriesPerSecond)).join(', ');
+  const run = (mode: Mode, seconds: number): Promise<Rate> =>
+    stand.run({ ...order, ...MODES[mode], seconds });
+  await run('single', SECONDS / 2);
+  const single = await run('single', SECONDS);
+  const stream = await run('stream', SECONDS);
+  const burst = await run('burst', SECONDS);
+  const all = [single, stream, burst];
+  const rates = all.map((rate) => thousands(rate.deliveriesPerSecond)).join(', ');
   process.stderr.write(`${watchers} watchers, ${kind}: ${rates} deliveries/s\n`);
-  return { single, burst };
+  return { single, stream, burst };
 }
 
 /** Few watchers: many events a chunk, so that reports are rare. Many: few, so that a run has many chunks. */
@@ -79,7 +87,7 @@ function chunkOf(watchers: number): number {
 }
 
 async function measureAll(watchers: number): Promise<Measured> {
-  const rounds: Record<Kind, Pair>[] = [];
+  const rounds: Record<Kind, Rates>[] = [];
   for (let round = 0; round < ROUNDS; round += 1) {
     rounds.push({
       net: await measure('net', watchers),
@@ -98,7 +106,7 @@ function over({ rounds }: Measured, value: (round: Measured['rounds'][number]) =
 
 function rowsOf(measured: Measured): string[][] {
   return KINDS.map((kind) => {
-    const per = (mode: keyof Pair, value: (rate: Rate, floor: Rate) => number): number =>
+    const per = (mode: Mode, value: (rate: Rate, floor: Rate) => number): number =>
       over(measured, (round) => value(round[kind][mode], round.net.single));
     const relative = (rate: Rate, floor: Rate): number =>
       rate.deliveriesPerSecond / floor.deliveriesPerSecond;
@@ -110,6 +118,7 @@ function rowsOf(measured: Measured): string[][] {
       ratio(
         per('single', (rate, floor) => rate.deliveriesPerCpuSecond / floor.deliveriesPerCpuSecond),
       ),
+      ratio(per('stream', relative)),
       thousands(per('burst', (rate) => rate.deliveriesPerSecond)),
       ratio(per('burst', relative)),
       percent(per('single', (rate) => rate.serverCpuShare)),
@@ -126,6 +135,7 @@ function tableOf(all: readonly Measured[]): TableRows {
     'singles/s',
     '× floor',
     '× floor per CPU s',
+    'stream × floor singles',
     'bursts of 16: /s',
     '× floor singles',
     'CPU: server',
@@ -138,7 +148,7 @@ function tableOf(all: readonly Measured[]): TableRows {
 function aimsOf(all: readonly Measured[]): Aim[] {
   const aimed = all.find(({ watchers }) => watchers === AIMED_AT);
   if (aimed === undefined) return [];
-  const rate = (round: Measured['rounds'][number], kind: Kind, mode: keyof Pair): number =>
+  const rate = (round: Measured['rounds'][number], kind: Kind, mode: Mode): number =>
     round[kind][mode].deliveriesPerSecond;
   const ofFloor = over(aimed, (it) => rate(it, 'gavelcast', 'single') / rate(it, 'net', 'single'));
   const ofWs = over(aimed, (it) => rate(it, 'gavelcast', 'single') / rate(it, 'ws', 'single'));
@@ -157,7 +167,7 @@ function aimsOf(all: readonly Measured[]): Aim[] {
 }
 
 function chartsOf(all: readonly Measured[]): Chart[] {
-  const chart = (name: string, title: string, mode: keyof Pair): Chart => ({
+  const chart = (name: string, title: string, mode: Mode): Chart => ({
     name,
     title,
     unit: 'deliveries a second, relative to bare sockets writing single events',
@@ -174,7 +184,7 @@ function chartsOf(all: readonly Measured[]): Chart[] {
     })),
   });
   return [
-    chart('fanout-singles', 'One event in each turn of the loop', 'single'),
+    chart('fanout-singles', 'Single events, each when the one before is written', 'single'),
     chart('fanout-bursts', 'Bursts of 16 events in one turn', 'burst'),
   ];
 }
@@ -183,7 +193,7 @@ function chartsOf(all: readonly Measured[]): Chart[] {
 function notesOf(all: readonly Measured[]): string[] {
   const bound = all.flatMap((measured) =>
     KINDS.flatMap((kind) =>
-      (['single', 'burst'] as const)
+      (Object.keys(MODES) as Mode[])
         .filter((mode) => {
           const waits = over(measured, (it) => {
             const { waitedSeconds, seconds } = it[kind][mode];
