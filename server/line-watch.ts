@@ -25,7 +25,7 @@ export interface LineWatchDeps {
   readonly publisher: Required<Publisher>;
   /** Database clock now, epoch ms. */
   readonly databaseNow: Clock;
-  /** A batch was written to the sockets this many seconds after its commit. */
+  /** A batch was written to the sockets, or the first slice of a large audience's, this many seconds after its commit. */
   readonly written?: (seconds: number) => void;
 }
 
@@ -50,7 +50,7 @@ export class LineWatch implements Required<Publisher> {
     for (const event of batch.events) this.#note(event, atMs);
     const { committedAtMs } = batch;
     if (committedAtMs === null || written === undefined) return;
-    // The batch of this turn is written by an immediate that was set while publishing: this one comes after it.
+    // This turn's batch, or the first slice of it, is written by an immediate that was set while publishing: this comes after.
     setImmediate(() => {
       written(Math.max(0, databaseNow() - committedAtMs) / 1000);
     });

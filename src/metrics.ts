@@ -92,7 +92,7 @@ export const METRICS = {
   gavelcast_events_total: { type: 'counter', help: 'Events published, by type.', label: 'type' },
   gavelcast_commit_to_socket_seconds: {
     type: 'histogram',
-    help: 'From the commit to the moment its events were written to the sockets, once a batch. The binlog gives whole seconds: up to one second of it is not real.',
+    help: 'From the commit to the moment its events were written to the sockets, once a batch; of an audience of more than 256, to the first 512. The binlog gives whole seconds: up to one second of it is not real.',
     buckets: [0.1, 0.25, 0.5, 1, 1.25, 1.5, 2, 3, 5, 10, 30, 60, 300],
   },
   gavelcast_book_auctions: { type: 'gauge', help: 'Auctions in the book.' },
