@@ -13,6 +13,8 @@ import type { GatewayOptions } from './gateway-options.ts';
 
 /** How long a client has to answer our close frame before its socket is cut. */
 const CLOSE_WITHIN_MS = 2000;
+/** Clients taken in in one turn, some six milliseconds: thousands who come at once after an outage do not stop the loop. */
+const ENTRANTS_MAX = 64;
 const ELSEWHERE: Refusal = { status: 403, retryAfterSeconds: null };
 
 export interface UpgradeDeps {
@@ -50,12 +52,12 @@ interface Entrant {
 /**
  * Takes clients in. Those of one turn of the event loop go step by step together: all handshakes, then all tokens, then
  * all answers. Each step then finds its code, and the kernel's, in the processor's caches for all but the first of them
- * (docs/decisions/0018).
+ * (docs/decisions/0018). Of very many some wait for the next turn.
  */
 export class Upgrade {
   readonly #deps: UpgradeDeps;
   readonly #server: ReturnType<typeof createHandshake>;
-  #entrants: Entrant[] = [];
+  readonly #entrants: Entrant[] = [];
 
   constructor(deps: UpgradeDeps) {
     this.#deps = deps;
@@ -94,8 +96,8 @@ export class Upgrade {
   }
 
   readonly #endTurn = (): void => {
-    const entrants = this.#entrants;
-    this.#entrants = [];
+    const entrants = this.#entrants.splice(0, ENTRANTS_MAX);
+    if (this.#entrants.length > 0) setImmediate(this.#endTurn);
     const clients: { readonly connection: Connection; readonly token: string | null }[] = [];
     for (const entrant of entrants) {
       const { wire, addressKey, credentials } = entrant.arrival;

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { createServer, type IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import { Door } from '../../server/door.ts';
 import type { NoPlace, Places } from '../../server/places.ts';
@@ -53,14 +54,24 @@ test('of many who come in one turn each gets the answer that is its own', async 
 /** Keeps count, and lets its owner say when. */
 class SlowPlaces implements Places {
   taken = 0;
-  given: (() => void) | null = null;
+  readonly #asking: (() => void)[] = [];
+
+  /** How many wait for a place. */
+  get asked(): number {
+    return this.#asking.length;
+  }
+
+  /** Gives all who wait a place. */
+  give(): void {
+    for (const done of this.#asking.splice(0)) done();
+  }
 
   enter(): Promise<NoPlace | null> {
     return new Promise((done) => {
-      this.given = () => {
+      this.#asking.push(() => {
         this.taken += 1;
         done(null);
-      };
+      });
     });
   }
 
@@ -81,7 +92,8 @@ class UpgradeHarness implements AsyncDisposable {
   readonly #http = createServer();
   readonly #requests: (readonly [IncomingMessage, Duplex])[] = [];
 
-  async start(): Promise<RawClient> {
+  /** So many clients, each of whom waits for a place. */
+  async start(count = 1): Promise<readonly RawClient[]> {
     const door = new Door({
       options: OPTIONS,
       places: this.places,
@@ -105,10 +117,11 @@ class UpgradeHarness implements AsyncDisposable {
     });
     this.#http.listen({ host: '127.0.0.1', port: 0 });
     await once(this.#http, 'listening');
-    const client = new RawClient((this.#http.address() as AddressInfo).port);
-    client.socket.write(upgradeRequest(`/?token=${mint()}`));
-    await until(() => this.places.given !== null);
-    return client;
+    const { port } = this.#http.address() as AddressInfo;
+    const clients = Array.from({ length: count }, () => new RawClient(port));
+    for (const { socket } of clients) socket.write(upgradeRequest(`/?token=${mint()}`));
+    await until(() => this.places.asked === count);
+    return clients;
   }
 
   /** The server's end of the client's connection. */
@@ -125,21 +138,37 @@ class UpgradeHarness implements AsyncDisposable {
 
 test('whoever has a place when the server begins to leave is told to come back, and the place is given back', async () => {
   await using harness = new UpgradeHarness();
-  const client = await harness.start();
-  harness.places.given?.();
+  const [client] = await harness.start();
+  harness.places.give();
   harness.isDraining = true;
-  await client.closed();
-  expect(client.text).toMatch(/^HTTP\/1\.1 503 .*\r\nRetry-After: \d+\r\n/);
+  await client?.closed();
+  expect(client?.text).toMatch(/^HTTP\/1\.1 503 .*\r\nRetry-After: \d+\r\n/);
   expect(harness).toMatchObject({ refused: [503], places: { taken: 0 } });
 });
 
 test('whoever goes while a place is looked for harms nobody, and the place is given back', async () => {
   await using harness = new UpgradeHarness();
-  const client = await harness.start();
-  client.socket.resetAndDestroy();
+  const [client] = await harness.start();
+  client?.socket.resetAndDestroy();
   await until(() => harness.wire?.destroyed === true);
-  harness.places.given?.();
+  harness.places.give();
   expect(harness.places.taken).toBe(1);
   await until(() => harness.places.taken === 0);
   expect(harness.refused).toEqual([]);
+});
+
+test('of very many who come at once some wait for a later turn, and nobody is forgotten', async () => {
+  await using harness = new UpgradeHarness();
+  const clients = await harness.start(150);
+  harness.isDraining = true;
+  harness.places.give();
+  const turns: number[] = [];
+  while (harness.refused.length < clients.length) {
+    const before = harness.refused.length;
+    await nextTurn();
+    turns.push(harness.refused.length - before);
+  }
+  expect(turns.filter((refused) => refused > 0)).toEqual([64, 64, 22]);
+  for (const client of clients) await client.closed();
+  expect(harness.places.taken).toBe(0);
 });
