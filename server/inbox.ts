@@ -2,7 +2,7 @@
  * Client messages, answered one at a time in the order they came, within the client's rate.
  */
 import type { Clock, Log } from '../src/ports.ts';
-import type { Connection } from './connection.ts';
+import type { Connection, Waiting } from './connection.ts';
 
 /** Messages that may wait behind one that asks the database; past it the client's socket is not read from. */
 const WAITING_MAX = 8;
@@ -46,7 +46,7 @@ export class Inbox {
     } else if (connection.isBusy) {
       connection.waiting ??= [];
       connection.waiting.push(text);
-      if (connection.waiting.length === WAITING_MAX) connection.pauseReading();
+      if (connection.waiting.length >= WAITING_MAX) connection.pauseReading();
     } else if (!this.#hasTime()) {
       connection.waiting ??= [];
       connection.waiting.push(text);
@@ -94,23 +94,31 @@ export class Inbox {
     }
   };
 
+  /** Answers what waits, up to the budget of the turn: one client's burst alone may be far more than fits into it. */
   async #goOn(connection: Connection, work: Promise<void> | null): Promise<void> {
     try {
       if (work !== null) await work;
       while (connection.waiting !== null && !connection.isClosing()) {
-        const waiting = connection.waiting;
-        connection.waiting = null;
-        if (waiting.length >= WAITING_MAX) connection.resumeReading();
-        for (const next of waiting) {
-          if (connection.isClosing()) break;
-          await (typeof next === 'string' ? this.#deps.answer(connection, next) : next());
+        if (!this.#hasTime()) {
+          this.#deferred.add(connection);
+          return;
         }
+        const next = takeNext(connection, connection.waiting);
+        const done = typeof next === 'string' ? this.#deps.answer(connection, next) : next?.();
+        if (done !== undefined) await done;
       }
     } catch (error) {
       this.#deps.log.error({ err: error }, 'client message failed');
       connection.close(1012);
-    } finally {
-      connection.isBusy = false;
     }
+    connection.isBusy = false;
   }
+}
+
+/** Takes the first of what waits, and reads from the client again once few enough do. */
+function takeNext(connection: Connection, waiting: Waiting[]): Waiting | undefined {
+  if (waiting.length === WAITING_MAX) connection.resumeReading();
+  const next = waiting.shift();
+  if (waiting.length === 0) connection.waiting = null;
+  return next;
 }

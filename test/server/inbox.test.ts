@@ -99,3 +99,49 @@ test('what a client sends while it waits is answered after what it sent before',
   while (answered.length < CLIENTS + 2) await turn();
   expect(answered.filter((text) => text !== 'another')).toEqual(['first', 'second', 'third']);
 });
+
+test('what one client sends at once is answered some a turn too, in its order, beside what others send', async () => {
+  const { inbox, answered } = inboxOf();
+  const [one, other] = connections(2);
+  if (one === undefined || other === undefined) throw new Error('there are two');
+  const texts = Array.from({ length: 100 }, (_, at) => `message ${at}`);
+  // The first asks the database, and all others wait for it.
+  let know = nothing;
+  inbox.hold(one, new Promise((done) => (know = done)));
+  for (const text of texts) inbox.receive(one, text);
+  know();
+  await Promise.resolve();
+  inbox.receive(other, 'another');
+  let placeOfOther = 0;
+  while (answered.length < texts.length + 1) {
+    const before = answered.length;
+    await turn();
+    expect(answered.length - before).toBeGreaterThan(0);
+    expect(answered.length - before).toBeLessThanOrEqual(ANSWERS_A_TURN);
+    placeOfOther = answered.indexOf('another');
+  }
+  expect(answered.filter((text) => text !== 'another')).toEqual(texts);
+  expect(placeOfOther).toBeLessThanOrEqual(2 * ANSWERS_A_TURN);
+});
+
+test('a client of whom much waits is not read from, whoever made it wait, until little does', async () => {
+  const { inbox, answered } = inboxOf();
+  const reading: boolean[] = [];
+  const socket: Transport = {
+    ...SOCKET,
+    pause: () => reading.push(false),
+    resume: () => reading.push(true),
+  };
+  const bucket = new RateBucket({ perSecond: 20, burst: 200 }, 0);
+  const client = new Connection(HOST, { socket, isV2: true, bucket });
+  let know = nothing;
+  inbox.hold(client, new Promise((done) => (know = done)));
+  for (let at = 0; at < 7; at += 1) inbox.receive(client, 'few');
+  expect(reading).toEqual([]);
+  inbox.enqueue(client, nothing);
+  inbox.receive(client, 'one more');
+  expect(reading).toEqual([false]);
+  know();
+  while (answered.length < 8) await turn();
+  expect(reading).toEqual([false, true]);
+});
