@@ -1,3 +1,4 @@
+import { queryObjects } from 'node:v8';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { TurnBatch, type BatchNode, type BatchRecipient } from '../../server/turn-batch.ts';
@@ -18,6 +19,15 @@ class Sink implements BatchRecipient {
 
   get text(): string {
     return Buffer.concat(this.writes).toString();
+  }
+}
+
+/** Somebody of whom nobody but the batch knows. */
+class Passer implements BatchRecipient {
+  batch: BatchNode | null = null;
+
+  write(): boolean {
+    return true;
   }
 }
 
@@ -58,6 +68,23 @@ test('flushing one recipient early keeps its order and leaves the others', () =>
   batch.append(one, Buffer.from('b'));
   batch.flush();
   expect([one.text, two.text]).toEqual(['ab', 'a']);
+});
+
+test('under steady load, where some always wait, nobody is held on to who was written', () => {
+  const batch = new TurnBatch();
+  const frame = Buffer.from('a');
+  const arrive = (count: number): void => {
+    for (let at = 0; at < count; at += 1) batch.append(new Passer(), frame, 'bulk');
+  };
+  const waiting = 30;
+  arrive(waiting);
+  for (let round = 0; round < 100; round += 1) {
+    arrive(10);
+    batch.flush(10);
+  }
+  // As many again as wait, at most, and those of one round.
+  expect(queryObjects(Passer)).toBeLessThanOrEqual(2 * waiting + 10);
+  expect(queryObjects(Passer)).toBeGreaterThanOrEqual(waiting);
 });
 
 test('law: each recipient gets exactly its own frames, in its order, shared, private and immediate ones mixed', () => {
