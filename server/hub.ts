@@ -8,12 +8,10 @@ import type { DeliveryClass, History } from '../src/topics/history.ts';
 import type { Connection, Delivery } from './connection.ts';
 import { ConnectionIndex } from './connection-index.ts';
 import { textFrame } from './frame.ts';
+import { laneFor } from './turn-batch.ts';
 import { WatcherCounts, type WatcherTotals } from './watcher-counts.ts';
 
 const NOBODY: ReadonlySet<Connection> = new Set();
-
-/** Audiences larger than this wait for smaller ones (turn-batch.ts). */
-const PROMPT_AUDIENCE_MAX = 256;
 
 /** When an event came about. */
 export interface EventTimes {
@@ -132,7 +130,7 @@ export class Hub {
     if (!this.#append(event, frame, times)) return;
     const delivery: Delivery = {
       frame,
-      lane: watchers.size > PROMPT_AUDIENCE_MAX ? 'bulk' : 'prompt',
+      lane: laneFor(watchers.size),
       mustDeliver: !event.conflatable,
     };
     for (const connection of watchers) {
@@ -150,7 +148,7 @@ export class Hub {
   tellV2(text: string): void {
     if (this.#v2 === 0) return;
     const frame = textFrame(text);
-    const lane = this.#v2 > PROMPT_AUDIENCE_MAX ? 'bulk' : 'prompt';
+    const lane = laneFor(this.#v2);
     for (const connection of this.#all) {
       if (connection.isV2) connection.tell(frame, lane);
     }

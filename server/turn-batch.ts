@@ -78,6 +78,14 @@ export interface BatchRecipient {
 /** Which recipients go first: those of events that few are owed, or those that many are. */
 export type Lane = 'prompt' | 'bulk';
 
+/** Audiences larger than this wait for smaller ones. */
+const PROMPT_AUDIENCE_MAX = 256;
+
+/** The lane of something that so many are owed. */
+export function laneFor(audience: number): Lane {
+  return audience > PROMPT_AUDIENCE_MAX ? 'bulk' : 'prompt';
+}
+
 /** Writes of the bulk lane in one turn of the event loop: some two milliseconds. */
 const SLICE_WRITES = 512;
 

@@ -5,6 +5,7 @@ import type { ItemId } from '../src/auction/ids.ts';
 import { encodeWatchers } from '../src/protocol/standing-message.ts';
 import type { Connection } from './connection.ts';
 import { textFrame } from './frame.ts';
+import { laneFor } from './turn-batch.ts';
 
 /** Least time between two samples: the sweeper's second, less what a timer may come early by. */
 const SAMPLE_EVERY_MS = 900;
@@ -19,8 +20,8 @@ export interface WatcherTotals {
 
 interface Counted {
   readonly listeners: Set<Connection>;
-  /** Listeners who have not been told a count yet. */
-  readonly untold: Set<Connection>;
+  /** Listeners who have not been told the last count: new ones, and those who are still on their way to what is live. */
+  untold: Set<Connection>;
   told: number | null;
 }
 
@@ -77,10 +78,20 @@ export class WatcherCounts {
       const count = this.#totals?.of(itemId, here) ?? here;
       const audience = count === counted.told ? counted.untold : counted.listeners;
       const frame = textFrame(encodeWatchers(itemId, count));
-      for (const connection of audience) connection.tell(frame);
-      counted.untold.clear();
+      counted.untold = tellThoseWhoTake(audience, frame);
       counted.told = count;
+      if (counted.untold.size === 0) this.#moved.delete(itemId);
     }
-    this.#moved.clear();
   }
+}
+
+/** Tells an audience, and returns those of it to whom nothing more may be written now. */
+function tellThoseWhoTake(audience: ReadonlySet<Connection>, frame: Buffer): Set<Connection> {
+  const lane = laneFor(audience.size);
+  const left = new Set<Connection>();
+  for (const connection of audience) {
+    if (connection.way === null) connection.tell(frame, lane);
+    else left.add(connection);
+  }
+  return left;
 }
