@@ -5,8 +5,9 @@ import type { Log } from '../../src/ports.ts';
 import { VERSION } from '../../src/version.ts';
 import type { Address } from '../listener.ts';
 import { failureOf } from './questions.ts';
+import type { SpawnWorker } from './spawn-worker.ts';
 import type { FromWorker } from './worker-message.ts';
-import { WorkerProcess, type Ending } from './worker-process.ts';
+import { WorkerProcess, wordsOf, type Ending } from './worker-process.ts';
 
 /** Time a worker has from its start to its port, the history on the way. */
 const SERVING_WITHIN_MS = 60_000;
@@ -42,6 +43,7 @@ export interface FleetDeps {
   readonly log: Log;
   /** 0 to 1. */
   readonly random: () => number;
+  readonly spawn: SpawnWorker;
   /** Gives a new worker its options and the history; resolves when it is live. */
   readonly prepare: (worker: WorkerProcess) => Promise<void>;
   /** Everything that is not about coming and going. */
@@ -156,6 +158,7 @@ export class Fleet {
     const worker = new WorkerProcess({
       place: place.number,
       inheritedFd: this.#options.inheritedFd,
+      spawn: this.#deps.spawn,
       received: (from, message) => {
         this.#received(from, message);
       },
@@ -220,17 +223,21 @@ export class Fleet {
     worker.send({ kind: 'open' });
   }
 
-  #ended(place: Place, worker: WorkerProcess, { code, signal }: Ending): void {
+  #ended(place: Place, worker: WorkerProcess, ending: Ending): void {
     this.#processes.delete(worker);
     this.#deps.ended(worker);
-    this.#settle(worker, new Error(`worker ${String(place.number)} ended before it served`));
+    const how = wordsOf(ending);
+    this.#settle(
+      worker,
+      new Error(`worker ${String(place.number)} ended before it served (${how})`),
+    );
     // One that was replaced, or never served, is missed by nobody.
     if (this.#isStopping || place.worker !== worker || worker.address === null) return;
     const cause = causeOf(worker);
     this.#count(place, cause);
-    const how = signal ?? `exit code ${String(code)}`;
     const text = `worker ${String(place.number)} ended (${how}): its clients reconnect, another takes its place`;
     const { pid } = worker;
+    const { code, signal } = ending;
     this.#deps.log.error({ worker: place.number, pid, code, signal, cause, text }, 'worker ended');
     this.#lost(place);
   }

@@ -16,6 +16,7 @@ import { PastPublications } from './past-publications.ts';
 import { PlaceDesk } from './place-desk.ts';
 import { PoolView } from './pool-view.ts';
 import { ReadDesk } from './read-desk.ts';
+import { spawnWorker, type SpawnWorker } from './spawn-worker.ts';
 import { UserDesk } from './user-desk.ts';
 import { WatcherDesk } from './watcher-desk.ts';
 import {
@@ -42,6 +43,8 @@ export interface WorkerPoolDeps extends Omit<GatewayDeps, 'siblings'> {
   readonly random: () => number;
   /** Absent: {@link WORKER_LIMITS}. */
   readonly limits?: WorkerLimits;
+  /** Absent: {@link spawnWorker}. */
+  readonly spawn?: SpawnWorker;
 }
 
 /** One worker, for operators. */
@@ -83,7 +86,7 @@ export class WorkerPool implements Gateway {
 
   /** @param workers how many serve */
   constructor(options: GatewayOptions, workers: number, deps: WorkerPoolDeps) {
-    const { log, now, reads, random, limits = WORKER_LIMITS } = deps;
+    const { log, now, reads, random, limits = WORKER_LIMITS, spawn = spawnWorker } = deps;
     this.#options = options;
     this.#deps = deps;
     this.#encoder = new Encoder(options, () => this.#serverTimeMs());
@@ -99,8 +102,7 @@ export class WorkerPool implements Gateway {
     this.#fleet = new Fleet(
       { size: workers, drainMs, inheritedFd, limits },
       {
-        log,
-        random,
+        ...{ log, random, spawn },
         prepare: (worker) => this.#prepare(worker),
         received: (worker, message) => {
           this.#received(worker, message);

@@ -1,29 +1,18 @@
 /**
  * One worker as the primary holds it: the child process, the channel to it, what it said of itself last.
  */
-import { spawn, type ChildProcess } from 'node:child_process';
-import { Duplex } from 'node:stream';
-import { fileURLToPath } from 'node:url';
+import { Duplex, PassThrough } from 'node:stream';
 import type { Address } from '../listener.ts';
 import { Channel } from './channel.ts';
+import type { Child, SpawnWorker } from './spawn-worker.ts';
 import { CHANNEL_FD, type FromWorker, type ToWorker, type WorkerReport } from './worker-message.ts';
-
-/** A checkout runs the source, a package what was compiled of it. */
-const ENTRY = fileURLToPath(
-  new URL(import.meta.url.endsWith('.ts') ? 'main.ts' : 'main.js', import.meta.url),
-);
-
-/** Flags of Node go on, but for those of its debugger: its port is taken. */
-const FLAGS = process.execArgv.filter((flag) => !flag.startsWith('--inspect'));
-
-/** What a worker inherits of the environment: nothing that could hold a password. */
-const ENVIRONMENT = /^(PATH|HOME|TZ|LANG|LC_\w+|NODE_\w+|SSL_CERT_\w+|(https?|no)_proxy)$/i;
 
 export interface WorkerProcessSetup {
   /** Its place among the workers, from 1. */
   readonly place: number;
   /** A listening socket to pass on; null: it opens its own. */
   readonly inheritedFd: number | null;
+  readonly spawn: SpawnWorker;
   readonly received: (worker: WorkerProcess, message: FromWorker) => void;
   /** The process has ended, and everything it said was received. Called once. */
   readonly ended: (worker: WorkerProcess, how: Ending) => void;
@@ -32,6 +21,8 @@ export interface WorkerProcessSetup {
 export interface Ending {
   readonly code: number | null;
   readonly signal: NodeJS.Signals | null;
+  /** Why there never was a process; null: there was one. */
+  readonly error: Error | null;
 }
 
 /**
@@ -53,26 +44,28 @@ export class WorkerProcess {
   address: Address | null = null;
   /** Why it is being ended, where that is our doing. */
   endedFor: string | null = null;
-  readonly #child: ChildProcess;
+  readonly #child: Child;
   readonly #channel: Channel<ToWorker, FromWorker>;
   readonly #ended: Promise<void>;
 
-  constructor({ place, inheritedFd, received, ended }: WorkerProcessSetup) {
+  constructor({ place, inheritedFd, spawn, received, ended }: WorkerProcessSetup) {
     this.place = place;
-    this.#child = spawn(process.execPath, [...FLAGS, ENTRY], {
-      // Beside the channel, only what a crash of Node itself would say.
-      stdio: ['ignore', 'inherit', 'inherit', 'pipe', inheritedFd ?? 'ignore'],
-      env: Object.fromEntries(
-        Object.entries(process.env).filter(([name]) => ENVIRONMENT.test(name)),
-      ),
+    this.#child = spawn(inheritedFd);
+    // Before anything else: for a process that could not be started, an error is all there ever is.
+    const exited = new Promise<Ending>((done) => {
+      this.#child.once('exit', (code, signal) => {
+        done({ code, signal, error: null });
+      });
+      this.#child.once('error', (error) => {
+        done({ code: null, signal: null, error });
+      });
     });
-    const pipe = this.#child.stdio[CHANNEL_FD];
-    if (!(pipe instanceof Duplex)) throw new Error('no channel to the worker');
+    const pipe = this.#child.stdio?.[CHANNEL_FD];
     let silent: () => void = () => undefined;
     const fellSilent = new Promise<void>((done) => {
       silent = done;
     });
-    this.#channel = new Channel(pipe, {
+    this.#channel = new Channel(pipe instanceof Duplex ? pipe : new PassThrough().destroy(), {
       received: (message) => {
         this.looksSinceHeard = 0;
         received(this, message);
@@ -80,14 +73,6 @@ export class WorkerProcess {
       ended: () => {
         silent();
       },
-    });
-    const exited = new Promise<Ending>((done) => {
-      this.#child.once('exit', (code, signal) => {
-        done({ code, signal });
-      });
-      this.#child.once('error', () => {
-        done({ code: null, signal: null });
-      });
     });
     this.#ended = Promise.all([exited, fellSilent]).then(([how]) => {
       this.state = 'ended';
@@ -140,4 +125,9 @@ export class WorkerProcess {
     this.#child.kill('SIGKILL');
     this.#channel.destroy();
   }
+}
+
+/** How a process ended, in words. */
+export function wordsOf({ code, signal, error }: Ending): string {
+  return error?.message ?? signal ?? `exit code ${String(code)}`;
 }
