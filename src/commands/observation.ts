@@ -16,6 +16,7 @@ import { METRICS } from '../metrics.ts';
 import type { Clock, Publisher } from '../ports.ts';
 import type { RecentLog } from '../recent-log.ts';
 import { VERSION } from '../version.ts';
+import { isReady } from './readiness.ts';
 import { readingsOf } from './readings.ts';
 
 const SHOWN = { items: 12, slow: 10, events: 13, lines: 12, followed: 40 } as const;
@@ -112,7 +113,7 @@ function pictureOf(deps: ObservationDeps, line: LineWatch): () => LinePicture {
       databaseNowMs,
       version: VERSION,
       uptimeMs: nowMs - startedAtMs,
-      isReady: state.state === 'streaming' && feed.isFresh() && !stats.isDraining,
+      isReady: isReady(deps),
       source: {
         state: state.state,
         packetAgeMs: state.state === 'streaming' ? Math.max(0, nowMs - state.packetAtMs) : null,

@@ -11,6 +11,7 @@ import type { Clock, FeedState } from '../ports.ts';
 import { CLOSE_CODES } from '../protocol/close-code.ts';
 import type { RecentLog } from '../recent-log.ts';
 import { VERSION } from '../version.ts';
+import { isReady, isSourceUp } from './readiness.ts';
 
 const STATES: readonly FeedState['state'][] = [
   'starting',
@@ -46,7 +47,8 @@ export function readingsOf(observed: Observed): Readings {
     gavelcast_info: new Map([[VERSION, 1]]),
     gavelcast_draining: Number(stats.isDraining),
     gavelcast_log_lines_total: new Map([...NO_LINES, ...logCounts]),
-    ...sourceReadings(observed, counters, stats.isDraining),
+    gavelcast_ready: Number(isReady(observed)),
+    ...sourceReadings(observed, counters),
     ...socketReadings(stats),
     ...workerReadings(pool),
     gavelcast_translate_seconds_total: counters.translateMs / 1000,
@@ -60,16 +62,14 @@ export function readingsOf(observed: Observed): Readings {
   };
 }
 
-function sourceReadings({ feed, now }: Observed, counters: FeedCounters, isDraining: boolean) {
+function sourceReadings({ feed, now }: Observed, counters: FeedCounters) {
   const state = feed.feedState();
-  const isUp = state.state === 'streaming' && feed.isFresh();
   const nowMs = now();
   const packetAtMs = state.state === 'streaming' ? state.packetAtMs : 0;
   const committedAtMs = state.state === 'streaming' ? state.committedAtMs : null;
   const age = (atMs: number): number => Math.max(0, nowMs - atMs) / 1000;
   return {
-    gavelcast_ready: Number(isUp && !isDraining),
-    gavelcast_source_up: Number(isUp),
+    gavelcast_source_up: Number(isSourceUp({ feed })),
     gavelcast_source_state: new Map(STATES.map((word) => [word, Number(word === state.state)])),
     gavelcast_source_last_packet_seconds: packetAtMs === 0 ? null : age(packetAtMs),
     gavelcast_source_behind_seconds: counters.behindMs === null ? null : counters.behindMs / 1000,

@@ -32,6 +32,10 @@ export const SCENARIOS: Readonly<Record<string, Scenario>> = {
     fires: { [`gavelcast_source_replication_running${OF}`]: '1x5 0x25' },
     quiet: { [`gavelcast_source_replication_running${OF}`]: '1x28 0 1' },
   },
+  GavelcastNoWorkers: {
+    fires: { [`gavelcast_workers${OF}`]: '2x5 0x25' },
+    quiet: { [`gavelcast_workers${OF}`]: '2x28 0 2' },
+  },
   GavelcastBehind: {
     fires: { [`gavelcast_source_behind_seconds${OF}`]: '0x10 20+60x20' },
     quiet: { [`gavelcast_source_behind_seconds${OF}`]: '0x28 60 0.4' },
