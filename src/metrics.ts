@@ -185,7 +185,7 @@ export const METRICS = {
   },
   gavelcast_worker_restarts_total: {
     type: 'counter',
-    help: 'Workers started in place of another, by why that one ended.',
+    help: 'Workers started in place of another, by why that one ended, or `failed`.',
     label: 'cause',
   },
 

@@ -59,6 +59,8 @@ interface Place {
   /** Starts that did not last, in a row. */
   failures: number;
   restarts: number;
+  /** Why the one that served here last ended, where that was not ours to ask for. */
+  lostTo: Loss | null;
   servingSinceMs: number | null;
   retry: NodeJS.Timeout | null;
 }
@@ -73,8 +75,11 @@ interface Birth {
 /** What workers say beside how their start goes. */
 export type FromServing = Exclude<FromWorker, { readonly kind: 'hello' | 'listening' | 'failed' }>;
 
-/** Restarts by what caused them. */
-export type RestartCause = 'crash' | 'silent' | 'behind' | 'roll';
+/** Why one that served is no more. */
+type Loss = 'crash' | 'silent' | 'behind';
+
+/** Starts in place of another, by what became of that one; `failed`: by what became of themselves. */
+export type RestartCause = Loss | 'roll' | 'failed';
 
 export class Fleet {
   readonly #options: FleetOptions;
@@ -87,6 +92,7 @@ export class Fleet {
     ['silent', 0],
     ['behind', 0],
     ['roll', 0],
+    ['failed', 0],
   ]);
   #rolling: Promise<void> | null = null;
   #mustRollAgain = false;
@@ -100,6 +106,7 @@ export class Fleet {
       worker: null,
       failures: 0,
       restarts: 0,
+      lostTo: null,
       servingSinceMs: null,
       retry: null,
     }));
@@ -116,6 +123,7 @@ export class Fleet {
 
   /** Starts all workers; resolves when all of them listen, with where. @throws AppError PORT_UNAVAILABLE */
   async start(): Promise<Address> {
+    if (this.#isStopping) throw new Error('stopped before it was started');
     const [first] = await Promise.all(this.#places.map((place) => this.#fill(place)));
     const address = first?.address ?? null;
     if (address === null) throw new Error('a worker listens and does not say where');
@@ -168,17 +176,24 @@ export class Fleet {
     });
     this.#processes.add(worker);
     const predecessor = place.worker;
+    const isFirst = place.servingSinceMs === null;
     place.worker = worker;
     try {
       await this.#born(worker);
     } catch (error) {
       worker.kill('not serving');
       await worker.ended();
+      if (!isFirst && !this.#isStopping) this.#count('failed');
       // Whoever served here goes on, if he still does.
       if (place.worker === worker) place.worker = predecessor;
       if (predecessor?.hasEnded === true) this.#lost(place);
       throw error;
     }
+    if (!isFirst) {
+      this.#count(place.lostTo ?? 'roll');
+      place.restarts += 1;
+    }
+    place.lostTo = null;
     place.servingSinceMs = performance.now();
     this.#deps.log.info({ worker: place.number, pid: worker.pid }, 'worker serving');
     return worker;
@@ -231,15 +246,16 @@ export class Fleet {
       worker,
       new Error(`worker ${String(place.number)} ended before it served (${how})`),
     );
-    // One that was replaced, or never served, is missed by nobody.
-    if (this.#isStopping || place.worker !== worker || worker.address === null) return;
-    const cause = causeOf(worker);
-    this.#count(place, cause);
+    // One that was sent home, or never served, is missed by nobody.
+    if (this.#isStopping || ending.was !== 'serving') return;
+    const cause = lossOf(worker);
+    place.lostTo = cause;
     const text = `worker ${String(place.number)} ended (${how}): its clients reconnect, another takes its place`;
     const { pid } = worker;
     const { code, signal } = ending;
     this.#deps.log.error({ worker: place.number, pid, code, signal, cause, text }, 'worker ended');
-    this.#lost(place);
+    // Otherwise its successor is on its way.
+    if (place.worker === worker) this.#lost(place);
   }
 
   /** Nobody serves at a place any more. */
@@ -250,8 +266,7 @@ export class Fleet {
     if (!this.#isStopping) this.#replaceLater(place);
   }
 
-  #count(place: Place, cause: RestartCause): void {
-    place.restarts += 1;
+  #count(cause: RestartCause): void {
     this.restarts.set(cause, (this.restarts.get(cause) ?? 0) + 1);
   }
 
@@ -271,28 +286,41 @@ export class Fleet {
   }
 
   async #rollAll(): Promise<void> {
+    let isDone = false;
     for (this.#mustRollAgain = true; this.#mustRollAgain;) {
       this.#mustRollAgain = false;
-      for (const place of this.#places) {
-        if (this.#isStopping) return;
-        const old = place.worker;
-        // Being replaced already.
-        if (old?.state !== 'serving') continue;
-        try {
-          await this.#fill(place);
-        } catch (error) {
-          this.#deps.log.error({ err: error, worker: place.number }, 'worker not replaced');
-          return;
-        }
-        this.#count(place, 'roll');
-        await this.#dismiss(old);
-      }
+      isDone = await this.#rollOnce();
     }
-    this.#deps.log.info({ workers: this.#places.length }, 'workers replaced');
+    if (isDone) this.#deps.log.info({ workers: this.#places.length }, 'workers replaced');
+  }
+
+  /** @returns false when a new one did not come to serve, and the old ones go on, or all are told to stop */
+  async #rollOnce(): Promise<boolean> {
+    for (const place of this.#places) {
+      const old = place.worker;
+      // Being replaced already, or told to stop.
+      if (old?.state !== 'serving') continue;
+      try {
+        await this.#fill(place);
+      } catch (error) {
+        // Told to stop, it has not failed.
+        if (this.#isStopping) return false;
+        this.#deps.log.error({ err: error, worker: place.number }, 'worker not replaced');
+        return false;
+      }
+      await this.#dismiss(old);
+    }
+    return !this.#isStopping;
   }
 
   /** Lets a worker send its clients away and end. */
   async #dismiss(worker: WorkerProcess): Promise<void> {
+    if (worker.hasEnded) return;
+    if (worker.address === null) {
+      // It has no clients, and may be stuck at its start.
+      worker.kill('not serving');
+      return worker.ended();
+    }
     worker.state = 'draining';
     worker.send({ kind: 'drain' });
     const timer = setTimeout(() => {
@@ -304,6 +332,6 @@ export class Fleet {
   }
 }
 
-function causeOf({ endedFor }: WorkerProcess): RestartCause {
+function lossOf({ endedFor }: WorkerProcess): Loss {
   return endedFor === 'silent' || endedFor === 'behind' ? endedFor : 'crash';
 }

@@ -23,6 +23,8 @@ export interface Ending {
   readonly signal: NodeJS.Signals | null;
   /** Why there never was a process; null: there was one. */
   readonly error: Error | null;
+  /** What it was doing. */
+  readonly was: WorkerState;
 }
 
 /**
@@ -52,7 +54,7 @@ export class WorkerProcess {
     this.place = place;
     this.#child = spawn(inheritedFd);
     // Before anything else: for a process that could not be started, an error is all there ever is.
-    const exited = new Promise<Ending>((done) => {
+    const exited = new Promise<Omit<Ending, 'was'>>((done) => {
       this.#child.once('exit', (code, signal) => {
         done({ code, signal, error: null });
       });
@@ -75,8 +77,9 @@ export class WorkerProcess {
       },
     });
     this.#ended = Promise.all([exited, fellSilent]).then(([how]) => {
+      const was = this.state;
       this.state = 'ended';
-      ended(this, how);
+      ended(this, { ...how, was });
     });
   }
 

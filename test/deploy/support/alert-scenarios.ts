@@ -36,6 +36,13 @@ export const SCENARIOS: Readonly<Record<string, Scenario>> = {
     fires: { [`gavelcast_workers${OF}`]: '2x5 0x25' },
     quiet: { [`gavelcast_workers${OF}`]: '2x28 0 2' },
   },
+  GavelcastWorkersRestarting: {
+    fires: { [`gavelcast_worker_restarts_total${having('cause="failed"')}`]: '0+2x30' },
+    quiet: {
+      [`gavelcast_worker_restarts_total${having('cause="roll"')}`]: '0+8x30',
+      [`gavelcast_worker_restarts_total${having('cause="crash"')}`]: '0x25 1x5',
+    },
+  },
   GavelcastBehind: {
     fires: { [`gavelcast_source_behind_seconds${OF}`]: '0x10 20+60x20' },
     quiet: { [`gavelcast_source_behind_seconds${OF}`]: '0x28 60 0.4' },

@@ -15,7 +15,7 @@ import { VERSION } from '../../../src/version.ts';
 
 /**
  * - `serves`: comes to serve, and ends when it is told to.
- * - `hangs`: says nothing, and ends only when it is killed.
+ * - `hangs`: says nothing until the test has it serve.
  * - `crashes`: ends at once.
  * - `is old`: runs other code than its primary.
  * - `no descriptors`: Node cannot start it, and has no pipes for it.
@@ -30,7 +30,8 @@ export class FakeWorker extends EventEmitter implements Child {
   /** What its primary said to it. */
   readonly told: ToWorker[] = [];
   readonly #channel: Channel<FromWorker, ToWorker>;
-  #hasEnded = false;
+  /** The signal, or the code. */
+  endedBy: string | null = null;
 
   constructor(pid: number, conduct: Conduct) {
     super();
@@ -47,13 +48,18 @@ export class FakeWorker extends EventEmitter implements Child {
     }
     this.pid = pid;
     this.stdio = Object.assign([], { [CHANNEL_FD]: there });
-    if (conduct === 'serves') this.say({ kind: 'hello', version: VERSION });
+    if (conduct === 'serves') this.serve();
     if (conduct === 'is old') this.say({ kind: 'hello', version: '0.0.1' });
     if (conduct === 'crashes') {
       process.nextTick(() => {
         this.end(EXIT_OF_CRASH);
       });
     }
+  }
+
+  /** Comes to serve. */
+  serve(): void {
+    this.say({ kind: 'hello', version: VERSION });
   }
 
   say(message: FromWorker): void {
@@ -68,8 +74,8 @@ export class FakeWorker extends EventEmitter implements Child {
   }
 
   end(code: number | null, signal: NodeJS.Signals | null = null): void {
-    if (this.#hasEnded) return;
-    this.#hasEnded = true;
+    if (this.endedBy !== null) return;
+    this.endedBy = signal ?? String(code);
     this.#channel.destroy();
     this.emit('exit', code, signal);
   }

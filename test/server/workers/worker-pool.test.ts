@@ -101,6 +101,7 @@ test('a worker that falls silent is ended and replaced, and the new one serves',
       ['silent', 1],
       ['behind', 0],
       ['roll', 0],
+      ['failed', 0],
     ]),
   );
   const ended = harness.logged.find(({ event }) => event === 'worker ended');
