@@ -62,6 +62,7 @@ interface Waiting {
 /** Waits for its socket. */
 interface Parked {
   backlogBytes: number;
+  queuedBytes: number;
   sinceMs: number;
 }
 
@@ -239,9 +240,13 @@ export class CatchUps {
   }
 
   #park(connection: Connection): void {
-    const { way, backlogBytes } = connection;
+    const { way, backlogBytes, queuedBytes } = connection;
     if (way instanceof CatchUp && way.isPastMissed) this.#conflate(connection);
-    this.#parked.set(connection, { backlogBytes, sinceMs: this.#deps.monotonicMs() });
+    this.#parked.set(connection, {
+      backlogBytes,
+      queuedBytes,
+      sinceMs: this.#deps.monotonicMs(),
+    });
     connection.onceDrained(() => {
       if (this.#parked.delete(connection)) this.#makeReady(connection);
     });
@@ -253,9 +258,12 @@ export class CatchUps {
   #look(): void {
     const nowMs = this.#deps.monotonicMs();
     for (const [connection, parked] of this.#parked) {
-      const { backlogBytes, way } = connection;
-      if (backlogBytes < parked.backlogBytes) parked.sinceMs = nowMs;
+      const { backlogBytes, queuedBytes, way } = connection;
+      // A large write counts as backlog until its last byte is taken; what is queued of it shows that it moves.
+      const hasDrained = backlogBytes < parked.backlogBytes || queuedBytes < parked.queuedBytes;
+      if (hasDrained) parked.sinceMs = nowMs;
       parked.backlogBytes = backlogBytes;
+      parked.queuedBytes = queuedBytes;
       if (way?.isLost() === true) this.#deps.tooSlow(connection, 'evicted');
       else if (nowMs - parked.sinceMs >= this.#deps.limits.stalledMsMax) {
         this.#deps.tooSlow(connection, 'stalled');

@@ -8,7 +8,7 @@
  */
 import type { Socket } from 'node:net';
 import { WebSocket } from 'ws';
-import type { DirectWrites, Waiting } from './direct-writes.ts';
+import { queuedBytesOf, type DirectWrites, type Waiting } from './direct-writes.ts';
 import { PING_FRAME } from './frame.ts';
 import type { Transport } from './transport.ts';
 
@@ -73,6 +73,10 @@ export class ClientSocket extends WebSocket implements Transport, Waiting {
   /** Bytes handed over and not yet taken by the kernel. */
   get backlogBytes(): number {
     return this.#waitingBytes + (this.#wire?.writableLength ?? 0);
+  }
+
+  get queuedBytes(): number {
+    return this.#wire === null ? 0 : queuedBytesOf(this.#wire);
   }
 
   /** Bytes ever received: whoever sends anything is alive. */

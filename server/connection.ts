@@ -188,6 +188,11 @@ export class Connection implements BatchRecipient, Follower, SocketOwner, Swept 
     return this.#socket.backlogBytes;
   }
 
+  /** What of these the system is being handed: falls with each part that it takes. */
+  get queuedBytes(): number {
+    return this.#socket.queuedBytes;
+  }
+
   /** Calls back once when everything written was taken; call it while there is a backlog at the socket. */
   onceDrained(callback: () => void): void {
     this.#socket.onceDrained(callback);

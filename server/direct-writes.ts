@@ -20,6 +20,8 @@ interface WriteRequest {
 
 /** The part of Node's own TCP handle that is used. Its `writeBuffer` returns 0 or a negative errno. */
 interface Handle {
+  /** Bytes of all writes that the kernel has not taken yet, to the byte. */
+  readonly writeQueueSize?: unknown;
   writeBuffer(request: WriteRequest, bytes: Buffer): number;
 }
 
@@ -75,6 +77,12 @@ export class DirectWrites {
     this.#spare = new WriteWrap();
     return 'waits';
   }
+}
+
+/** Bytes that libuv has still to write: unlike a write, it falls bit by bit. 0 where Node does not tell. */
+export function queuedBytesOf(wire: Socket): number {
+  const size = handleOf(wire)?.writeQueueSize;
+  return typeof size === 'number' ? size : 0;
 }
 
 function onComplete(this: WriteRequest): void {

@@ -4,6 +4,7 @@
 import type { ServerResponse } from 'node:http';
 import { encodeClose } from '../src/protocol/server-message.ts';
 import type { SocketOwner } from './client-socket.ts';
+import { queuedBytesOf } from './direct-writes.ts';
 import type { Transport } from './transport.ts';
 
 /** How long a client has to take what it is owed after the end, before its socket is cut. */
@@ -47,6 +48,11 @@ export class EventStream implements Transport {
 
   get backlogBytes(): number {
     return this.#response.writableLength;
+  }
+
+  get queuedBytes(): number {
+    const { socket } = this.#response;
+    return socket === null ? 0 : queuedBytesOf(socket);
   }
 
   /** A stream hears nothing; what the client's side has taken is the sign that it is there. */

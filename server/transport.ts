@@ -6,6 +6,8 @@ export interface Transport {
   readonly isOpen: boolean;
   /** Bytes handed over and not yet taken by the kernel. */
   readonly backlogBytes: number;
+  /** What of it the system is being handed; falls with each part that it takes, however large the write was. */
+  readonly queuedBytes: number;
   /** Grows whenever the client gives a sign of life. */
   readonly receivedBytes: number;
   /**

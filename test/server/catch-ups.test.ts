@@ -31,6 +31,7 @@ const HOST: ConnectionHost = {
 const SOCKET: Transport = {
   isOpen: true,
   backlogBytes: 0,
+  queuedBytes: 0,
   receivedBytes: 0,
   writeFrames: () => 0,
   writePing: nothing,

@@ -20,6 +20,7 @@ const CLIENTS = 3;
 /** A socket in memory: it takes everything, or nothing until it is drained. */
 class MemoryTransport implements Transport {
   readonly receivedBytes = 0;
+  readonly queuedBytes = 0;
   isOpen = true;
   isStalled = false;
   taken = Buffer.alloc(0);

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { DirectWrites } from '../../server/direct-writes.ts';
+import { DirectWrites, queuedBytesOf } from '../../server/direct-writes.ts';
 import { until } from '../support/until.ts';
 
 let ours: Socket;
@@ -86,4 +86,21 @@ test('what waited is done when the socket is cut, and a closed socket fails', as
   ours.destroy();
   await until(() => done === 1);
   expect(direct.write(ours, Buffer.from('x'), waiting)).toBe('failed');
+});
+
+test('what is queued of one large write falls while the write still waits', async () => {
+  const direct = detected();
+  theirs.pause();
+  let done = 0;
+  direct.write(ours, Buffer.alloc(64_000_000), { writeDone: () => (done += 1) });
+  const atFirst = queuedBytesOf(ours);
+  expect(atFirst).toBeGreaterThan(0);
+  let hasFallen = false;
+  theirs.on('data', () => {
+    hasFallen ||= queuedBytesOf(ours) < atFirst;
+    if (hasFallen) theirs.pause();
+  });
+  theirs.resume();
+  await until(() => hasFallen, { what: 'a part to be taken' });
+  expect(done).toBe(0);
 });
