@@ -111,7 +111,8 @@ export function createApplication(options: ApplicationOptions, deps: Application
     reads: feed,
     listen: async () => {
       const address = await gateway.listen();
-      await observation.start();
+      // Whoever stops us meanwhile has stopped that already.
+      if (stopping === null) await observation.start();
       return address;
     },
     tail: async () => {

@@ -141,8 +141,9 @@ async function run(application: Application, running: Running): Promise<number> 
 
 /** Listens first, so that `/healthz` answers while the source is still being looked for. */
 async function start(application: Application, running: Running): Promise<void> {
-  const { config, log, manager } = running;
-  const url = announceAddress(await application.listen(), config, log);
+  const { manager } = running;
+  const url = await listenUntilInterrupted(application, running);
+  if (url === null) return;
   const impatience = setTimeout(() => {
     manager.ready(`listening on ${url}; the source was not reached yet`);
   }, READY_WITHIN_MS);
@@ -157,7 +158,7 @@ async function start(application: Application, running: Running): Promise<void> 
  * to us. In there nobody waits for ever.
  */
 async function takeOver(application: Application, running: Running): Promise<void> {
-  const { config, log, interruption, manager, isSocketOurs } = running;
+  const { log, interruption, manager, isSocketOurs } = running;
   const live = tailUntilInterrupted(application, running);
   const tooLong = pause(READY_WITHIN_MS, false, { ref: false });
   const isLive = await (isSocketOurs ? Promise.race([live, tooLong]) : live);
@@ -167,10 +168,20 @@ async function takeOver(application: Application, running: Running): Promise<voi
     log.error({ text }, 'port not taken');
     return;
   }
-  const url = announceAddress(await application.listen(), config, log);
+  const url = await listenUntilInterrupted(application, running);
+  if (url === null) return;
   if (!isLive) manager.ready(`listening on ${url}; the source was not reached yet`);
   await live;
   manager.ready(`listening on ${url}`);
+}
+
+/** Workers may take long to start, and may be stuck. @returns where it listens; null: it was interrupted before */
+async function listenUntilInterrupted(
+  application: Application,
+  { config, log, interruption }: Running,
+): Promise<string | null> {
+  const address = await Promise.race([application.listen(), interruption.happened]);
+  return typeof address === 'string' ? null : announceAddress(address, config, log);
 }
 
 /** @returns true when the stream is live; false when it halted (and `/readyz` says so), or was interrupted before */

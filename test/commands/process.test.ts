@@ -1,5 +1,5 @@
 /**
- * The real program: exit codes and outputs as a shell sees them. No port, no database.
+ * The real program: exit codes and outputs as a shell sees them. No database.
  */
 import { execFileSync, spawnSync } from 'node:child_process';
 import { chmodSync, copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { expect, test, vi } from 'vitest';
 
 import { VERSION } from '../../src/version.ts';
+import { freePort } from '../support/free-port.ts';
 import { PROJECT_ROOT } from '../support/gavelcast-process.ts';
 import { startCommand } from './command-process.ts';
 import { emptyDirectory } from './context.ts';
@@ -55,6 +56,24 @@ test('WS_ENABLED=false ends with 0', async () => {
   const command = startCommand(['serve'], { WS_ENABLED: '0' });
   expect(await command.exited()).toBe(0);
   expect(command.stdout()).toContain('nothing to serve');
+});
+
+test('SIGTERM while workers are stuck at their start ends with 0', async () => {
+  const stuck = `if (process.argv[1].includes('server/workers/main')) {
+    console.error('stuck');
+    setInterval(() => {}, 1000);
+    await new Promise(() => {});
+  }`;
+  const command = startCommand(['serve'], {
+    ...{ DB_HOST: '127.0.0.1', DB_NAME: 'a', DB_USER: 'a', DB_PASSWORD: 'a', JWT_SECRET: 'x' },
+    ...{ APP_ENV: 'development', WS_PORT: String(await freePort()), ADMIN_PORT: 'off' },
+    WORKERS: '1',
+    NODE_OPTIONS: `--import data:text/javascript,${encodeURIComponent(stuck)}`,
+  });
+  await command.says('stuck');
+  command.child.kill('SIGTERM');
+  expect(await command.exited(), command.stderr()).toBe(0);
+  expect(command.stdout()).toContain('"msg":"stopped"');
 });
 
 test('a minted token checks out, and a closed pipe is no crash', () => {
