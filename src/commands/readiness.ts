@@ -5,7 +5,7 @@ import type { Feed } from '../../cdc/feed.ts';
 import type { Gateway } from '../../server/gateway-options.ts';
 import type { WorkerPool } from '../../server/workers/worker-pool.ts';
 
-export interface Serving {
+interface Serving {
   readonly feed: Pick<Feed, 'feedState' | 'isFresh'>;
   readonly gateway: { readonly stats: () => Pick<ReturnType<Gateway['stats']>, 'isDraining'> };
   /** Null: the sockets are here. */

@@ -20,7 +20,7 @@ import { VERSION } from '../../../src/version.ts';
  * - `is old`: runs other code than its primary.
  * - `no descriptors`: Node cannot start it, and has no pipes for it.
  */
-export type Conduct = 'serves' | 'hangs' | 'crashes' | 'is old' | 'no descriptors';
+type Conduct = 'serves' | 'hangs' | 'crashes' | 'is old' | 'no descriptors';
 
 const EXIT_OF_CRASH = 7;
 
