@@ -19,6 +19,9 @@ const CORES: Readonly<Record<Role, string>> = {
   generator: '1',
 };
 
+/** Longer than anything a benchmark asks for takes; what was lost must not keep it waiting for ever. */
+const ANSWER_WITHIN_MS = 600_000;
+
 /** Sockets and files a process is given where the system allows it. */
 const OPEN_FILES_WANTED = 110_000;
 
@@ -30,6 +33,13 @@ export const CAN_PIN: boolean =
 export function stayOffServerCore(): void {
   if (CAN_PIN) {
     execFileSync('taskset', ['-cp', CORES.generator, process.pid.toString()], { stdio: 'ignore' });
+  }
+}
+
+/** Ties this process, which is the server itself, to the server's core with all of its threads. */
+export function stayOnServerCore(): void {
+  if (CAN_PIN) {
+    execFileSync('taskset', ['-acp', CORES.server, process.pid.toString()], { stdio: 'ignore' });
   }
 }
 
@@ -83,10 +93,19 @@ export class PinnedProcess implements AsyncDisposable {
     if (this.#child.connected) this.#child.send(message);
   }
 
-  /** Sends a message and resolves with the next one of type `type`. */
-  ask<Answer extends Message>(message: Message, type: Answer['type']): Promise<Answer> {
+  /**
+   * Sends a message and resolves with the next one of type `type`.
+   *
+   * @throws Error when the process has ended or ends, and when it has said nothing of the kind in time
+   */
+  ask<Answer extends Message>(
+    message: Message,
+    type: Answer['type'],
+    withinMs = ANSWER_WITHIN_MS,
+  ): Promise<Answer> {
     return new Promise((resolve, reject) => {
       const settle = (): void => {
+        clearTimeout(timer);
         this.#child.off('exit', onExit);
         this.#child.off('message', onMessage);
       };
@@ -99,17 +118,26 @@ export class PinnedProcess implements AsyncDisposable {
         settle();
         resolve(heard);
       };
+      const timer = setTimeout(() => {
+        settle();
+        reject(new Error(`${this.#name} has not said '${type}' within ${withinMs} ms`));
+      }, withinMs);
       this.#child.on('exit', onExit);
       this.#child.on('message', onMessage);
-      this.send(message);
+      if (this.#hasEnded) onExit();
+      else this.send(message);
     });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    if (this.#child.exitCode !== null || this.#child.signalCode !== null) return;
+    if (this.#hasEnded) return;
     const exited = once(this.#child, 'exit');
     this.#child.kill('SIGKILL');
     await exited;
+  }
+
+  get #hasEnded(): boolean {
+    return this.#child.exitCode !== null || this.#child.signalCode !== null;
   }
 }
 

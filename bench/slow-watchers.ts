@@ -1,7 +1,10 @@
 /**
  * The clients of `bench:slow`: two for each item that read, and on demand one for all items that does not.
  */
+import type { Socket } from 'node:net';
+
 import { connectRawWatcher } from '../test/support/raw-watcher.ts';
+import { until } from '../test/support/until.ts';
 import type { Message } from './pinned-process.ts';
 import { summarise, type Summary } from './statistics.ts';
 
@@ -15,6 +18,26 @@ export interface Watch extends Message {
 
 export interface Watching extends Message {
   readonly type: 'watching';
+}
+
+/**
+ * Lets one client for all items stall. It reads nothing, so it never sees that it was cut: told again, it comes back.
+ */
+export interface Stall extends Message {
+  readonly type: 'stall';
+}
+
+export interface Stalled extends Message {
+  readonly type: 'stalled';
+}
+
+/** Sends the stalled client away. */
+export interface Leave extends Message {
+  readonly type: 'leave';
+}
+
+export interface Left extends Message {
+  readonly type: 'left';
 }
 
 /** Asks for a summary once so many events were heard since the last one. */
@@ -37,17 +60,29 @@ const IDS = 15;
 const PUBLISHED_AT = Buffer.from('"bidCount":');
 
 let watch: Watch | null = null;
+let stalled: Socket | null = null;
+let subscribed = 0;
 let latenciesMs: number[] = [];
 let due: number | null = null;
 
-process.on('message', (message: Watch | Hear | { readonly type: 'stall' }) => {
+process.on('message', (message: Watch | Stall | Leave | Hear) => {
   switch (message.type) {
     case 'watch':
       watch = message;
-      void connectAll(message).then(() => process.send?.({ type: 'watching' }));
+      void connectAll(message).then(() => {
+        say({ type: 'watching' });
+      });
       return;
     case 'stall':
-      if (watch !== null) void stall(watch).then(() => process.send?.({ type: 'watching' }));
+      if (watch === null) throw new Error('stall before watch');
+      void stall(watch).then(() => {
+        say({ type: 'stalled' });
+      });
+      return;
+    case 'leave':
+      stalled?.destroy();
+      stalled = null;
+      say({ type: 'left' });
       return;
     case 'hear':
       ({ due } = message);
@@ -55,6 +90,11 @@ process.on('message', (message: Watch | Hear | { readonly type: 'stall' }) => {
   }
 });
 
+function say(message: Watching | Stalled | Left | Heard): void {
+  process.send?.(message);
+}
+
+/** Resolves once all of them are subscribed: from there on they hear everything. */
 async function connectAll({ port, token, clients, items }: Watch): Promise<void> {
   for (let at = 0; at < clients;) {
     const some: Promise<unknown>[] = [];
@@ -64,9 +104,12 @@ async function connectAll({ port, token, clients, items }: Watch): Promise<void>
     }
     await Promise.all(some);
   }
+  await until(() => subscribed === clients, {
+    what: () => `${clients} subscriptions, of which there are ${subscribed}`,
+  });
 }
 
-/** Connects, asks for everything, and reads nothing; comes back when it is cut. */
+/** Connects, asks for everything, and reads nothing. */
 async function stall(of: Watch): Promise<void> {
   const messages: string[] = [];
   for (let first = 1; first <= of.items; first += IDS) {
@@ -74,15 +117,19 @@ async function stall(of: Watch): Promise<void> {
     const itemIds = Array.from({ length: count }, (_, at) => first + at);
     messages.push(JSON.stringify({ action: 'subscribe', itemIds }));
   }
-  const socket = await connectRawWatcher({ ...of, messages, onText: () => undefined });
-  socket.pause();
-  socket.once('error', () => undefined);
-  socket.once('close', () => void stall(of));
+  stalled?.destroy();
+  stalled = await connectRawWatcher({ ...of, messages, onText: () => undefined });
+  stalled.pause();
+  stalled.once('error', () => undefined);
 }
 
 function hear(payload: Buffer): void {
+  if (payload.includes('"type":"subscribed"')) {
+    subscribed += 1;
+    return;
+  }
   const at = payload.indexOf(PUBLISHED_AT);
-  if (at === -1 || payload.includes('"subscribed"')) return;
+  if (at === -1) return;
   const start = at + PUBLISHED_AT.length;
   const publishedAtMs = Number.parseInt(payload.toString('latin1', start, start + 17), 10) / 1000;
   latenciesMs.push(performance.timeOrigin + performance.now() - publishedAtMs);
@@ -94,5 +141,5 @@ function tellIfHeard(): void {
   const latency = summarise(Float64Array.from(latenciesMs));
   latenciesMs = [];
   due = null;
-  process.send?.({ type: 'heard', latency });
+  say({ type: 'heard', latency });
 }
