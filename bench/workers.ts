@@ -10,6 +10,7 @@
  */
 import { parseArgs } from 'node:util';
 
+import { unevenness, workersAims } from './aims.ts';
 import { CAN_PIN, HAS_FOUR_CORES, pinningNotes, stayOffServerCore } from './pinned-process.ts';
 import {
   percent,
@@ -51,6 +52,8 @@ interface Measured {
   readonly joined: Rate;
   /** Share of the connections that each worker holds. */
   readonly shares: readonly number[];
+  /** How far any of them is from an even one, of that. */
+  readonly uneven: number;
 }
 
 type Round = Readonly<Record<Setup, Measured>>;
@@ -70,16 +73,13 @@ async function measure(setup: Setup): Promise<Measured> {
   const joined = await stand.run({ ...order, ...MANY, seconds: SECONDS });
   const { connectionsByWorker } = await stand.weigh(false);
   process.stderr.write(`${setup}: ${thousands(single.deliveriesPerCpuSecond)} per CPU second\n`);
-  return { single, joined, shares: connectionsByWorker.map((held) => held / WATCHERS) };
+  const uneven = unevenness(connectionsByWorker, { workers, connections: WATCHERS });
+  const shares = connectionsByWorker.map((held) => held / WATCHERS);
+  return { single, joined, shares, uneven };
 }
 
 const over = (rounds: readonly Round[], value: (round: Round) => number): number =>
   median(rounds.map(value));
-
-/** How far the share of any worker was from even, of the even share. */
-function unevenness({ shares }: Measured): number {
-  return Math.max(0, ...shares.map((share) => Math.abs(share * shares.length - 1)));
-}
 
 function tableOf(rounds: readonly Round[]): TableRows {
   const heading = [
@@ -98,7 +98,7 @@ function tableOf(rounds: readonly Round[]): TableRows {
     percent(over(rounds, (round) => round[setup].single.serverCpuShare)),
     thousands(over(rounds, (round) => round[setup].joined.deliveriesPerCpuSecond)),
     thousands(over(rounds, (round) => round[setup].joined.deliveriesPerSecond)),
-    WORKERS[setup] < 2 ? '' : percent(over(rounds, (round) => unevenness(round[setup]))),
+    WORKERS[setup] < 2 ? '' : percent(over(rounds, (round) => round[setup].uneven)),
   ]);
   return [heading, ...rows];
 }
@@ -108,27 +108,15 @@ function perCpuOf(round: Round, setup: Setup, to: Setup): number {
 }
 
 function aimsOf(rounds: readonly Round[]): Aim[] {
-  const costs = (['one worker', 'one process'] as const).map((to) => {
-    const cost = over(rounds, (round) => perCpuOf(round, 'two workers', to));
-    const what = `deliveries per CPU second, one event at a time, two workers × ${to}`;
-    return { what, aim: 'at least 0.9', measured: ratio(cost), isMet: cost >= 0.9 };
+  const perSecond = (round: Round, setup: Setup): number => round[setup].single.deliveriesPerSecond;
+  return workersAims({
+    perCpuOfOneWorker: over(rounds, (round) => perCpuOf(round, 'two workers', 'one worker')),
+    perCpuOfOneProcess: over(rounds, (round) => perCpuOf(round, 'two workers', 'one process')),
+    uneven: over(rounds, (round) => round['two workers'].uneven),
+    gain: HAS_FOUR_CORES
+      ? over(rounds, (round) => perSecond(round, 'two workers') / perSecond(round, 'one worker'))
+      : null,
   });
-  const uneven = over(rounds, (round) => unevenness(round['two workers']));
-  const evenness: Aim = {
-    what: 'connections of each of two workers, from an even share',
-    aim: 'within 20 %',
-    measured: percent(uneven),
-    isMet: uneven <= 0.2,
-  };
-  if (!HAS_FOUR_CORES) return [...costs, evenness];
-  const gain = over(
-    rounds,
-    (round) =>
-      round['two workers'].single.deliveriesPerSecond /
-      round['one worker'].single.deliveriesPerSecond,
-  );
-  const what = 'deliveries a second, one event at a time, two workers × one worker';
-  return [...costs, evenness, { what, aim: 'more than 1', measured: ratio(gain), isMet: gain > 1 }];
 }
 
 function chartOf(rounds: readonly Round[]): Chart {

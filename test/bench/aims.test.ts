@@ -1,7 +1,7 @@
 /** A bad number misses its aim, and so does none at all. */
 import { describe, expect, test } from 'vitest';
 
-import { slowAims } from '../../bench/aims.ts';
+import { slowAims, unevenness, workersAims } from '../../bench/aims.ts';
 import type { Aim } from '../../bench/report.ts';
 
 const MIB = 2 ** 20;
@@ -20,5 +20,34 @@ describe('bench:slow', () => {
     ['nothing measured', { p99Share: Number.NaN, rssBytesBefore: Number.NaN }, [false, false]],
   ])('%s', (_, found, isMet) => {
     expect(met(slowAims({ ...good, ...found }))).toEqual(isMet);
+  });
+});
+
+describe('bench:workers', () => {
+  const good = { perCpuOfOneWorker: 0.9, perCpuOfOneProcess: 0.9, uneven: 0.2, gain: 1.01 };
+
+  test.each([
+    ['as good as it must be', {}, [true, true, true, true]],
+    ['no cores for a gain', { gain: null }, [true, true, true]],
+    ['dearer than one worker', { perCpuOfOneWorker: 0.89 }, [false, true, true, true]],
+    ['dearer than one process', { perCpuOfOneProcess: 0.89 }, [true, false, true, true]],
+    ['uneven', { uneven: 0.21 }, [true, true, false, true]],
+    ['no gain', { gain: 1 }, [true, true, true, false]],
+    ['nothing measured', { uneven: Number.NaN, gain: Number.NaN }, [true, true, false, false]],
+  ])('%s', (_, found, isMet) => {
+    expect(met(workersAims({ ...good, ...found }))).toEqual(isMet);
+  });
+
+  test('unevenness is the worst worker’s', () => {
+    expect(unevenness([50, 50], { workers: 2, connections: 100 })).toBe(0);
+    expect(unevenness([40, 60], { workers: 2, connections: 100 })).toBeCloseTo(0.2);
+    expect(unevenness([100, 0], { workers: 2, connections: 100 })).toBe(1);
+    expect(unevenness([], { workers: 0, connections: 100 })).toBe(0);
+  });
+
+  test('a worker that is missing, or was replaced, fails the run', () => {
+    expect(() => unevenness([100], { workers: 2, connections: 100 })).toThrow('1 workers');
+    expect(() => unevenness([], { workers: 2, connections: 100 })).toThrow('0 workers');
+    expect(() => unevenness([50, 0], { workers: 2, connections: 100 })).toThrow('held 50');
   });
 });
