@@ -2,7 +2,7 @@
  * What is hoped for of the benchmarks, apart from how it is measured: what a bad number makes of an aim can be tested.
  * A value that is no number meets nothing.
  */
-import { percent, ratio, type Aim } from './report.ts';
+import { percent, ratio, thousands, type Aim } from './report.ts';
 
 const SLOW_P99_SHARE_MAX = 1.1;
 /**
@@ -13,6 +13,13 @@ const SLOW_MORE_MIB_MAX = 64;
 const MIB = 2 ** 20;
 const WORKERS_COST_MIN = 0.9;
 const UNEVEN_MAX = 0.2;
+const GROWTH_COST_MAX = 2;
+const IDLE_CPU_MAX = 0.1;
+/** Megabytes of a million bytes. */
+const BOOK_RESIDENT_MB_MAX = 600;
+const BOOK_START_SECONDS_MAX = 15;
+/** A search through all auctions would cost a thousand times as much among a thousand times as many. */
+const NEXT_STEP_TIMES_MAX = 10;
 
 /** Of `bench:slow`. */
 export function slowAims(of: {
@@ -88,4 +95,64 @@ export function unevenness(
     throw new Error(`the workers held ${sum} connections at the end of ${connections}`);
   }
   return Math.max(0, ...held.map((each) => Math.abs((each / connections) * workers - 1)));
+}
+
+/** Of `bench:growth`. */
+export function growthAims(of: {
+  /** Processor time of an event with many connections and topics, over that with few. */
+  readonly costRatio: number;
+  readonly idleCpuShare: number;
+}): Aim[] {
+  return [
+    {
+      what: 'processor time of an event, with many connections and topics × with few',
+      aim: `at most ${GROWTH_COST_MAX}`,
+      measured: ratio(of.costRatio),
+      isMet: of.costRatio <= GROWTH_COST_MAX,
+    },
+    {
+      what: 'share of a core with many connections and nothing to do',
+      aim: `less than ${percent(IDLE_CPU_MAX)}`,
+      measured: percent(of.idleCpuShare),
+      isMet: of.idleCpuShare < IDLE_CPU_MAX,
+    },
+  ];
+}
+
+/** Of `bench:book`, for each source. */
+export function bookAims(of: {
+  readonly auctions: number;
+  readonly source: string;
+  readonly residentMb: number;
+  readonly readySeconds: number;
+}): Aim[] {
+  const what = `${thousands(of.auctions)} auctions from ${of.source}`;
+  return [
+    {
+      what: `${what}: resident memory`,
+      aim: `at most ${BOOK_RESIDENT_MB_MAX} MB`,
+      measured: `${of.residentMb.toFixed(0)} MB`,
+      isMet: of.residentMb <= BOOK_RESIDENT_MB_MAX,
+    },
+    {
+      what: `${what}: from start to ready`,
+      aim: `at most ${BOOK_START_SECONDS_MAX} s`,
+      measured: `${of.readySeconds.toFixed(1)} s`,
+      isMet: of.readySeconds <= BOOK_START_SECONDS_MAX,
+    },
+  ];
+}
+
+/** Of the countdown schedule in `bench:book`. */
+export function nextStepAim(
+  few: { readonly auctions: number; readonly nextNs: number },
+  many: { readonly auctions: number; readonly nextNs: number },
+): Aim {
+  const times = many.nextNs / few.nextNs;
+  return {
+    what: `when the next step is due, among ${thousands(many.auctions)} × among ${thousands(few.auctions)}`,
+    aim: `at most ${NEXT_STEP_TIMES_MAX}`,
+    measured: ratio(times),
+    isMet: times <= NEXT_STEP_TIMES_MAX,
+  };
 }

@@ -8,8 +8,9 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 
+import { growthAims } from './aims.ts';
 import { openFilesMax, pinningNotes, stayOffServerCore } from './pinned-process.ts';
-import { percent, publishReport, ratio, thousands, type TableRows } from './report.ts';
+import { percent, publishReport, ratio, thousands, type Chart, type TableRows } from './report.ts';
 import { Stand } from './stand.ts';
 import { median } from './statistics.ts';
 
@@ -109,6 +110,20 @@ function tableOf(scales: readonly Scale[]): TableRows {
   ];
 }
 
+function chartOf(scales: readonly Scale[]): Chart {
+  return {
+    name: 'growth',
+    title: 'What an event with one watcher costs',
+    unit: 'microseconds of processor time',
+    ours: 'Gavelcast',
+    groups: scales.map((scale) => {
+      const value = median(scale.eventMicroseconds);
+      const label = `${thousands(scale.connections)} connections, ${thousands(scale.topics)} topics`;
+      return { label, bars: [{ series: 'Gavelcast', value, text: value.toFixed(1) }] };
+    }),
+  };
+}
+
 stayOffServerCore();
 const few = await measure(FEW, FEW, false);
 const many = await measure(CONNECTIONS, TOPICS, true);
@@ -121,6 +136,8 @@ const limited =
     : [];
 await publishReport('growth', options.json, {
   tables: [tableOf([few, many])],
+  aims: growthAims({ costRatio: times, idleCpuShare: many.idleCpuShare ?? Number.NaN }),
+  charts: [chartOf([few, many])],
   notes: [
     `An event costs ${ratio(times)} times as much with many connections and topics as with few.`,
     ...limited,

@@ -1,7 +1,14 @@
 /** A bad number misses its aim, and so does none at all. */
 import { describe, expect, test } from 'vitest';
 
-import { slowAims, unevenness, workersAims } from '../../bench/aims.ts';
+import {
+  bookAims,
+  growthAims,
+  nextStepAim,
+  slowAims,
+  unevenness,
+  workersAims,
+} from '../../bench/aims.ts';
 import type { Aim } from '../../bench/report.ts';
 
 const MIB = 2 ** 20;
@@ -49,5 +56,35 @@ describe('bench:workers', () => {
     expect(() => unevenness([100], { workers: 2, connections: 100 })).toThrow('1 workers');
     expect(() => unevenness([], { workers: 2, connections: 100 })).toThrow('0 workers');
     expect(() => unevenness([50, 0], { workers: 2, connections: 100 })).toThrow('held 50');
+  });
+});
+
+describe('bench:growth', () => {
+  test.each([
+    ['as good as it must be', { costRatio: 2, idleCpuShare: 0.099 }, [true, true]],
+    ['an event costs more', { costRatio: 2.01, idleCpuShare: 0.02 }, [false, true]],
+    ['busy with nothing', { costRatio: 1.2, idleCpuShare: 0.1 }, [true, false]],
+    ['nothing measured', { costRatio: Number.NaN, idleCpuShare: Number.NaN }, [false, false]],
+  ])('%s', (_, found, isMet) => {
+    expect(met(growthAims(found))).toEqual(isMet);
+  });
+});
+
+describe('bench:book', () => {
+  const of = { auctions: 1_000_000, source: 'mariadb' };
+
+  test.each([
+    ['as good as it must be', { residentMb: 600, readySeconds: 15 }, [true, true]],
+    ['too large', { residentMb: 601, readySeconds: 9 }, [false, true]],
+    ['too late', { residentMb: 450, readySeconds: 15.1 }, [true, false]],
+    ['nothing measured', { residentMb: Number.NaN, readySeconds: Number.NaN }, [false, false]],
+  ])('%s', (_, found, isMet) => {
+    expect(met(bookAims({ ...of, ...found }))).toEqual(isMet);
+  });
+
+  test('a schedule that is searched through misses its aim', () => {
+    const few = { auctions: 1_000, nextNs: 11 };
+    expect(nextStepAim(few, { auctions: 1_000_000, nextNs: 110 }).isMet).toBe(true);
+    expect(nextStepAim(few, { auctions: 1_000_000, nextNs: 11_000 }).isMet).toBe(false);
   });
 });

@@ -11,10 +11,12 @@ test.each(FLAVOURS)(
     const { report } = await runBench('book', args);
     expect(report.details).toMatchObject({
       auctions: 2_500,
-      measured: [{ flavour, starts: [{ residentMiB: expect.any(Number) as number }] }],
+      measured: [{ flavour, starts: [{ residentMb: expect.any(Number) as number }] }],
       countdown: { few: { auctions: 1_000 }, many: { auctions: 2_500 } },
     });
     expect(report.tables[0]?.[1]?.slice(1, 3)).toEqual(['2,500', '5,000']);
+    const aims = ['at most 600 MB', 'at most 15 s', 'at most 10'];
+    expect(report.aims?.map(({ aim }) => aim)).toEqual(aims);
     expect(report.charts?.map(({ name }) => name)).toEqual(['book']);
   },
   180_000,

@@ -58,6 +58,8 @@ test(
       ],
       costRatio: SOME,
     });
+    expect(report.aims).toMatchObject([{ aim: 'at most 2' }, { aim: 'less than 10 %' }]);
+    expect(report.charts?.map(({ name }) => name)).toEqual(['growth']);
   },
   WITHIN_MS,
 );
