@@ -15,6 +15,8 @@ const WORKERS_COST_MIN = 0.9;
 const UNEVEN_MAX = 0.2;
 const GROWTH_COST_MAX = 2;
 const IDLE_CPU_MAX = 0.1;
+/** Wanted with 1,000 watchers (docs/performance.md says what that takes of a machine). */
+const LATENCY_P99_MS_MAX = 10;
 /** Megabytes of a million bytes. */
 const BOOK_RESIDENT_MB_MAX = 600;
 const BOOK_START_SECONDS_MAX = 15;
@@ -154,5 +156,19 @@ export function nextStepAim(
     aim: `at most ${NEXT_STEP_TIMES_MAX}`,
     measured: ratio(times),
     isMet: times <= NEXT_STEP_TIMES_MAX,
+  };
+}
+
+/** Of `bench:latency`, for each source and count of watchers. */
+export function latencyAim(of: {
+  readonly source: string;
+  readonly watchers: number;
+  readonly p99Ms: number;
+}): Aim {
+  return {
+    what: `p99 since COMMIT was sent, ${thousands(of.watchers)} watchers, ${of.source}`,
+    aim: `at most ${LATENCY_P99_MS_MAX} ms`,
+    measured: `${of.p99Ms.toFixed(1)} ms`,
+    isMet: of.p99Ms <= LATENCY_P99_MS_MAX,
   };
 }

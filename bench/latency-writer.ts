@@ -4,7 +4,10 @@
  */
 import { createConnection, type ResultSetHeader } from 'mysql2/promise';
 
-interface Start {
+import type { Message } from './pinned-process.ts';
+
+export interface Write extends Message {
+  readonly type: 'write';
   readonly host: string;
   readonly port: number;
   readonly user: string;
@@ -16,17 +19,22 @@ interface Start {
   readonly bidsPerSecond: number;
 }
 
+export interface Written extends Message {
+  readonly type: 'written';
+  readonly commits: readonly Commit[];
+}
+
 export interface Commit {
   readonly bidId: number;
   readonly sentAtMs: number;
   readonly acknowledgedAtMs: number;
 }
 
-process.once('message', (start: Start) => {
+process.once('message', (start: Write) => {
   void run(start);
 });
 
-async function run(start: Start): Promise<void> {
+async function run(start: Write): Promise<void> {
   const { host, port, user, password, database } = start;
   const connection = await createConnection({ host, port, user, password, database });
   const commits: Commit[] = [];
@@ -52,7 +60,8 @@ async function run(start: Start): Promise<void> {
     commits.push({ bidId: inserted.insertId, sentAtMs, acknowledgedAtMs: now() });
   }
   await connection.end();
-  process.send?.({ type: 'done', commits }, () => {
+  const written: Written = { type: 'written', commits };
+  process.send?.(written, () => {
     process.disconnect();
   });
 }

@@ -7,13 +7,16 @@ import { once } from 'node:events';
 import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 
-/** `servers`: one that has processes of its own, on all cores but the generator's where there are four. */
-export type Role = 'server' | 'servers' | 'generator';
+/**
+ * `servers`: one that has processes of its own, on all cores but the generator's where there are four. `anywhere`: not
+ * pinned, where more processes than there are cores have to share them.
+ */
+export type Role = 'server' | 'servers' | 'generator' | 'anywhere';
 
 /** Processes have cores to spread over only where there are so many. */
 export const HAS_FOUR_CORES: boolean = availableParallelism() >= 4;
 
-const CORES: Readonly<Record<Role, string>> = {
+const CORES: Readonly<Record<Exclude<Role, 'anywhere'>, string>> = {
   server: '0',
   servers: HAS_FOUR_CORES ? `0,2-${availableParallelism() - 1}` : '0',
   generator: '1',
@@ -72,7 +75,8 @@ export class PinnedProcess implements AsyncDisposable {
     const script = fileURLToPath(new URL(file, import.meta.url));
     const flags = ['--expose-gc', '--disable-warning=ExperimentalWarning'];
     const node = [process.execPath, ...flags, script];
-    const command = CAN_PIN ? ['taskset', '-c', CORES[role], ...node] : node;
+    const isPinned = CAN_PIN && role !== 'anywhere';
+    const command = isPinned ? ['taskset', '-c', CORES[role], ...node] : node;
     const raise = 'ulimit -n "$1" 2>/dev/null; shift; exec "$@"';
     const args = ['-c', raise, 'sh', OPEN_FILES_WANTED.toString(), ...command];
     this.#name = file;

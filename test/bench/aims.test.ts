@@ -4,6 +4,7 @@ import { describe, expect, test } from 'vitest';
 import {
   bookAims,
   growthAims,
+  latencyAim,
   nextStepAim,
   slowAims,
   unevenness,
@@ -86,5 +87,15 @@ describe('bench:book', () => {
     const few = { auctions: 1_000, nextNs: 11 };
     expect(nextStepAim(few, { auctions: 1_000_000, nextNs: 110 }).isMet).toBe(true);
     expect(nextStepAim(few, { auctions: 1_000_000, nextNs: 11_000 }).isMet).toBe(false);
+  });
+});
+
+describe('bench:latency', () => {
+  test.each([
+    [10, true],
+    [10.1, false],
+    [Number.NaN, false],
+  ])('a p99 of %d ms: %s', (p99Ms, isMet) => {
+    expect(latencyAim({ source: 'mysql', watchers: 1_000, p99Ms }).isMet).toBe(isMet);
   });
 });
