@@ -8,9 +8,10 @@ export function reportMarkdown(report: Report): string {
   const { measuredAt, commit, cpus, cpuModel, node, tables, aims = [] } = report;
   const of = commit === null ? '' : ` of \`${commit}\``;
   const machine = `${cpus} × ${cpuModel.trim()}, Node ${node.replace(/^v/, '')}`;
-  const { charts = [], notes = [] } = report;
+  const { args = [], charts = [], notes = [] } = report;
+  const unlike = args.length === 0 ? '' : `, not as by default but with \`${args.join(' ')}\``;
   return [
-    `Measured on ${measuredAt.slice(0, 10)}${of}: ${machine}.`,
+    `Measured on ${measuredAt.slice(0, 10)}${of}${unlike}: ${machine}.`,
     ...tables.map(markdownTable),
     ...(aims.length === 0 ? [] : [markdownTable(aimRows(aims))]),
     ...charts.map(({ name, title }) => `![${title}](images/${chartFile(name)})`),

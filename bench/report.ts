@@ -54,7 +54,9 @@ export interface Findings {
 export interface Circumstances {
   readonly bench: string;
   readonly measuredAt: string;
-  /** Short hash; null outside a repository. */
+  /** What it was told beside the file, in place of its defaults. */
+  readonly args?: readonly string[];
+  /** Short hash, with `-dirty` where what was measured is not what was committed; null outside a repository. */
   readonly commit: string | null;
   readonly node: string;
   readonly cpus: number;
@@ -100,6 +102,7 @@ function circumstances(bench: string): Circumstances {
   return {
     bench,
     measuredAt: new Date().toISOString(),
+    args: argsOf(process.argv.slice(2)),
     commit: commitHash(),
     node: process.version,
     cpus: cpus().length,
@@ -107,15 +110,36 @@ function circumstances(bench: string): Circumstances {
   };
 }
 
+/** The options of a run, without the file that its report goes to. */
+export function argsOf(argv: readonly string[]): string[] {
+  return argv.filter(
+    (arg, at) => arg !== '--json' && !arg.startsWith('--json=') && argv[at - 1] !== '--json',
+  );
+}
+
 function commitHash(): string | null {
   try {
-    return execFileSync('git', ['rev-parse', '--short', 'HEAD'], {
-      encoding: 'utf8',
-      stdio: ['ignore', 'pipe', 'ignore'],
-    }).trim();
+    const hash = git('rev-parse', '--short', 'HEAD');
+    // Neither results nor the page that is written from them change what is measured.
+    const changes = git(
+      'status',
+      '--porcelain',
+      '--',
+      ':/',
+      ':(top,exclude)bench/results',
+      ':(top,exclude)docs',
+    );
+    return changes === '' ? hash : `${hash}-dirty`;
   } catch {
     return null;
   }
+}
+
+function git(...args: readonly string[]): string {
+  return execFileSync('git', args, {
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'ignore'],
+  }).trim();
 }
 
 /** 1234567 → `1,234,567`. */

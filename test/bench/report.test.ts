@@ -4,7 +4,7 @@ import { expect, test } from 'vitest';
 
 import { chartSvg } from '../../bench/chart-svg.ts';
 import { benchPlaces, reportMarkdown, withReport } from '../../bench/report-markdown.ts';
-import { readReport, type Chart, type Report } from '../../bench/report.ts';
+import { argsOf, readReport, type Chart, type Report } from '../../bench/report.ts';
 
 const CHART: Chart = {
   name: 'pace',
@@ -53,6 +53,14 @@ test('a report is its circumstances, tables, aims, charts and notes', () => {
       '![Pace & <limits>](images/bench-pace.svg)',
       'One sentence. Another.',
     ].join('\n\n'),
+  );
+});
+
+test('a run that was told other than its defaults says so; where its report went is no matter', () => {
+  const args = argsOf(['--json', 'a.json', '--rounds', '1', '--json=b.json']);
+  expect(args).toEqual(['--rounds', '1']);
+  expect(reportMarkdown({ ...REPORT, args })).toContain(
+    'of `abc1234`, not as by default but with `--rounds 1`: 2 × A processor',
   );
 });
 
