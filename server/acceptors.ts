@@ -11,16 +11,22 @@ import { createServer, type Server } from 'node:net';
 import { bind, probe, stopListening, type Address, type Binding } from './listener.ts';
 
 /** More of them take in no more clients a second, by measurement. */
-const SOCKETS = 16;
+const SOCKETS_MAX = 16;
 
 export class Acceptors {
   readonly #http: HttpServer | HttpsServer;
+  readonly #sockets: number;
   readonly #others: Server[] = [];
   #opening: Promise<Address> | null = null;
 
-  /** @param http gets all connections; its own socket is the first of those that listen */
-  constructor(http: HttpServer | HttpsServer) {
+  /**
+   * @param http gets all connections; its own socket is the first of those that listen
+   * @param handshakesMax a turn may take in a quarter of it: those whose request has not come yet count, and past the limit
+   *   the oldest of them is cut
+   */
+  constructor(http: HttpServer | HttpsServer, handshakesMax = Infinity) {
     this.#http = http;
+    this.#sockets = Math.min(SOCKETS_MAX, Math.max(1, Math.floor(handshakesMax / 4)));
   }
 
   /** @throws AppError PORT_UNAVAILABLE; nothing listens then */
@@ -44,9 +50,10 @@ export class Acceptors {
     if (!reusePort && port !== 0) await probe(binding);
     const address = await bind(this.#http, { ...binding, reusePort: true });
     try {
-      while (this.#others.length < SOCKETS - 1) await this.#addSocket(address);
+      while (this.#others.length < this.#sockets - 1) await this.#addSocket(address);
     } catch (error) {
       void this.#stop();
+      this.#others.length = 0;
       throw error;
     }
     return address;

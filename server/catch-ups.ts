@@ -158,8 +158,10 @@ export class CatchUps {
   /** What comes after the place it is at may be conflated. */
   #conflate(connection: Connection): void {
     const { history } = this.#deps;
-    connection.way = new ConflatedWay(history, connection, connection.way?.at);
+    const way = new ConflatedWay(history, connection, connection.way?.at);
+    connection.way = way;
     this.#slow.add(connection);
+    if (way.owedBytes > this.#deps.limits.owedBytesMax) this.#deps.tooSlow(connection, 'owed');
   }
 
   #makeReady(connection: Connection): void {
@@ -242,6 +244,7 @@ export class CatchUps {
   #park(connection: Connection): void {
     const { way, backlogBytes, queuedBytes } = connection;
     if (way instanceof CatchUp && way.isPastMissed) this.#conflate(connection);
+    if (connection.isClosing()) return;
     this.#parked.set(connection, {
       backlogBytes,
       queuedBytes,

@@ -41,7 +41,7 @@ export class Entrance {
     this.#deps = deps;
     this.#events = this.#createEvents();
     this.#http = this.#createServer();
-    this.#acceptors = new Acceptors(this.#http);
+    this.#acceptors = new Acceptors(this.#http, deps.options.handshakesMax);
   }
 
   /** @throws AppError PORT_UNAVAILABLE */

@@ -80,3 +80,10 @@ test('closing while it opens leaves nothing that listens', async () => {
   await closing;
   expect(listening(port)).toBe(0);
 });
+
+test('a server that bounds its handshakes low takes in few in one turn', async () => {
+  const acceptors = new Acceptors(answering(), 17);
+  const { port } = await acceptors.open(ANYWHERE);
+  expect(listening(port)).toBe(4);
+  await acceptors.close();
+});

@@ -2,10 +2,12 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { CatchUps, type SlowReason } from '../../server/catch-ups.ts';
 import type { Connection } from '../../server/connection.ts';
+import { itemIdOf, type EventId } from '../../src/auction/ids.ts';
 import { Coverage } from '../../src/topics/coverage.ts';
 import { History } from '../../src/topics/history.ts';
 
 const LIMITS = { unsentBytesMax: 100, owedBytesMax: 1_000, stalledMsMax: 10_000 };
+const ITEM = itemIdOf(1);
 
 beforeEach(() => {
   vi.useFakeTimers();
@@ -15,11 +17,12 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-/** A slow client that waits for its socket, and why it was closed. */
-function parked() {
+/** A client whose socket is full, and why it was closed. */
+function full() {
   const closes: SlowReason[] = [];
+  const history = new History<Buffer>({ eventsMax: 10, bytesMax: 1e6, ageMaxMs: 1e9 });
   const catchUps = new CatchUps({
-    history: new History<Buffer>({ eventsMax: 10, bytesMax: 1e6, ageMaxMs: 1e9 }),
+    history,
     limits: LIMITS,
     monotonicMs: () => Date.now(),
     replayed: () => undefined,
@@ -38,8 +41,15 @@ function parked() {
     backlogBytes: 500,
     queuedBytes: 500,
     onceDrained: () => undefined,
+    isClosing: () => closes.length > 0,
   };
-  catchUps.fellBehind(client as unknown as Connection);
+  return { client, connection: client as unknown as Connection, catchUps, history, closes };
+}
+
+/** One that is live, and now waits for its socket. */
+function parked() {
+  const { client, connection, catchUps, closes } = full();
+  catchUps.fellBehind(connection);
   return { client, closes };
 }
 
@@ -65,3 +75,27 @@ test.each(['backlogBytes', 'queuedBytes'] as const)(
     expect(closes).toEqual(['stalled']);
   },
 );
+
+test('one that recovered what it missed and is owed too much since is closed when it turns out to be slow', () => {
+  const { client, connection, catchUps, history, closes } = full();
+  client.coverage.watch(ITEM, 0);
+  catchUps.begin(connection, { after: 0, itemIds: [ITEM], ofUser: false });
+  history.append(
+    {
+      eventId: 'e1' as EventId,
+      frame: Buffer.alloc(LIMITS.owedBytesMax + 1),
+      itemId: ITEM,
+      userIds: [],
+      v2Only: false,
+      deliveryClass: 'must',
+      committedAtMs: 0,
+    },
+    0,
+  );
+  void catchUps.run(connection);
+  vi.advanceTimersByTime(1);
+  expect(closes).toEqual(['owed']);
+  expect(catchUps.slow).toBe(0);
+  vi.advanceTimersByTime(LIMITS.stalledMsMax);
+  expect(closes).toEqual(['owed']);
+});

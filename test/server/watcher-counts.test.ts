@@ -34,6 +34,7 @@ class Stage {
     const socket: Transport = {
       isOpen: true,
       backlogBytes: 0,
+      queuedBytes: 0,
       receivedBytes: 0,
       writeFrames: (frames) => {
         this.texts.push(frames.subarray(2).toString());
