@@ -101,10 +101,10 @@ export class Entrance {
   }
 
   #createEvents(): EventStreamRoute {
-    const { clients, door, tallies, verify, isDraining, tokenRefused } = this.#deps;
+    const { clients, door, tallies, verify, tokenRefused } = this.#deps;
     return new EventStreamRoute({
       verify,
-      isDraining,
+      isDraining: () => door.leaving !== null,
       door,
       refused: () => {
         tallies.totals.upgradesRefused += 1;

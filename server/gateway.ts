@@ -1,6 +1,7 @@
 /**
  * The sockets side as one object: events in through `publish`, clients on a port, numbers out.
  */
+import { setTimeout as pause } from 'node:timers/promises';
 import type { ItemId, UserId } from '../src/auction/ids.ts';
 import type { EventBatch, FeedState } from '../src/ports.ts';
 import type { RefusalReason } from './admission.ts';
@@ -13,6 +14,10 @@ import { LocalPlaces } from './places.ts';
 import { Encoder, type Publication } from './publication.ts';
 import { GatewayTallies } from './tally.ts';
 import { createTokenVerifier, type TokenVerifier } from './token-verifier.ts';
+
+/** How often, and how far apart in ms, it is looked whether those who were accepted have come in when we leave the port. */
+const ARRIVING_LOOKS = 50;
+const ARRIVING_LOOK_MS = 2;
 
 /** Builds the gateway; nothing listens and no timer runs before `listen()`. */
 export function createGateway(options: GatewayOptions, deps: GatewayDeps): LocalGateway {
@@ -29,6 +34,8 @@ class HttpGateway implements LocalGateway {
   readonly #tallies = new GatewayTallies();
   #verify: TokenVerifier;
   #isDraining = false;
+  /** Nobody comes in any more. */
+  #isShut = false;
   #stopped: Promise<void> | null = null;
 
   constructor(options: GatewayOptions, deps: GatewayDeps) {
@@ -132,8 +139,15 @@ class HttpGateway implements LocalGateway {
   async #drain(): Promise<void> {
     this.#isDraining = true;
     const { drainMs, reusePort, inheritedFd } = this.#options;
-    // Where somebody else takes connections, now or soon, nobody is to be turned away by us.
-    if (reusePort || inheritedFd !== null) this.#entrance.leave();
+    // Where somebody else takes connections, now or soon, nobody is to be turned away by us: whom we have accepted already
+    // comes in, and is asked to come back like all.
+    if (reusePort || inheritedFd !== null) {
+      this.#entrance.leave();
+      for (let look = 0; look < ARRIVING_LOOKS && this.#door.handshakes.size > 0; look += 1) {
+        await pause(ARRIVING_LOOK_MS);
+      }
+    }
+    this.#isShut = true;
     await this.#clients.drain(drainMs);
     this.#clients.stop();
     await this.#entrance.close();
@@ -151,7 +165,7 @@ class HttpGateway implements LocalGateway {
     return new Door({
       options: this.#options,
       places: this.#deps.siblings?.places ?? new LocalPlaces(this.#options, this.#deps.now),
-      isDraining: () => this.#isDraining,
+      isDraining: () => this.#isShut,
       handshakeCut: () => {
         this.#tallies.totals.handshakesCut += 1;
       },

@@ -208,3 +208,20 @@ test('ten thousand clients come and go and leave nothing behind', async () => {
     subscriptionsOpen: 0,
   });
 }, 120_000);
+
+test('whoever was accepted on a shared port before it was left comes in', async () => {
+  await using harness = await GatewayHarness.start({ reusePort: true });
+  const request = upgradeRequest(`/?token=${mint()}`);
+  const arriving = new RawClient(harness.port);
+  await once(arriving.socket, 'connect');
+  arriving.socket.write(request.slice(0, 20));
+  // Each answer takes a turn, and each turn accepts whoever waits at the sockets of the port.
+  for (let turns = 0; turns < 3; turns += 1) await fetch(`${harness.origin}/healthz`);
+  const stopped = harness.gateway.stop();
+  expect(harness.gateway.stats().isDraining).toBe(true);
+  arriving.socket.write(request.slice(20));
+  await arriving.closed();
+  await stopped;
+  expect(arriving.text).toMatch(/^HTTP\/1\.1 101 /);
+  expect(harness.gateway.stats().upgradesRefused).toBe(0);
+});
