@@ -12,7 +12,7 @@ import type { TlsFiles } from './gateway-options.ts';
 import type { Handshakes } from './handshakes.ts';
 import { isWebSocketRequest } from './upgrade.ts';
 
-/** Connections the kernel may hold for us while we are busy: a reconnect storm arrives in one moment. */
+/** Connections the kernel may hold for us at each listening socket while we are busy: a reconnect storm arrives in one moment. */
 const ACCEPT_BACKLOG = 4096;
 /** A client's request has a dozen headers. */
 const HEADERS_MAX = 64;
