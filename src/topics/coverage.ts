@@ -63,14 +63,14 @@ export class Coverage {
    */
   sentBefore(
     userId: UserId | null,
-    itemIds: Iterable<ItemId>,
+    itemIds: ReadonlySet<ItemId>,
   ): (event: SentEvent, sequence: number) => boolean {
     const items = new Map<ItemId, number>();
     for (const itemId of itemIds) {
       const after = this.#items?.get(itemId);
       if (after !== undefined) items.set(itemId, after);
     }
-    const left = this.#left === null ? null : [...this.#left];
+    const left = this.#rangesOf(itemIds);
     const { userAfter } = this;
     return ({ itemId, userIds }, sequence) => {
       if (userAfter !== null && userId !== null && sequence > userAfter && userIds.includes(userId))
@@ -78,11 +78,19 @@ export class Coverage {
       if (itemId === null) return false;
       const after = items.get(itemId);
       if (after !== undefined && sequence > after) return true;
-      return (
-        left?.some((it) => it.itemId === itemId && sequence > it.after && sequence <= it.upTo) ??
-        false
-      );
+      return left.get(itemId)?.some((it) => sequence > it.after && sequence <= it.upTo) ?? false;
     };
+  }
+
+  #rangesOf(itemIds: ReadonlySet<ItemId>): ReadonlyMap<ItemId, readonly Range[]> {
+    const ranges = new Map<ItemId, Range[]>();
+    for (const range of this.#left ?? []) {
+      if (!itemIds.has(range.itemId)) continue;
+      const known = ranges.get(range.itemId);
+      if (known === undefined) ranges.set(range.itemId, [range]);
+      else known.push(range);
+    }
+    return ranges;
   }
 }
 

@@ -16,7 +16,7 @@ export interface Follower {
   readonly coverage: Coverage;
 }
 
-/** How far to go in one piece; at least one event is given. */
+/** How far to go in one piece, by what is given; of events that were sent already a piece may consist entirely. */
 export interface Piece {
   readonly eventsMax: number;
   readonly bytesMax: number;

@@ -371,8 +371,26 @@ test('ranges of items left are bounded', () => {
     coverage.watch(itemIdOf(1), round);
     coverage.unwatch(itemIdOf(1), round + 1);
   }
-  const wasSent = coverage.sentBefore(null, [itemIdOf(1)]);
+  const wasSent = coverage.sentBefore(null, new Set([itemIdOf(1)]));
   const sent = (sequence: number): boolean =>
     wasSent({ itemId: itemIdOf(1), userIds: [] }, sequence);
   expect([sent(3_000), sent(2_001), sent(2_000), sent(3_001)]).toEqual([true, true, false, false]);
+});
+
+test('what was sent already is looked at in pieces, too, however much it is', () => {
+  const count = 10_000;
+  const history = new History({ ...UNBOUNDED, eventsMax: count });
+  const coverage = new Coverage();
+  const itemId = itemIdOf(1);
+  coverage.watch(itemId, history.newest);
+  for (let at = 0; at < count; at += 1) history.append(eventOf(), 0);
+  const follower = { userId: null, isV2: true, coverage };
+  const way = new CatchUp(history, follower, { after: 0, itemIds: [itemId], ofUser: false });
+  let given = 0;
+  const places: number[] = [];
+  const read = (): string => way.read({ eventsMax: 1, bytesMax: 1 }, () => (given += 1));
+  while (read() === 'more') places.push(way.at);
+  expect(places).toEqual([2_048, 4_096, 6_144, 8_192]);
+  expect(given).toBe(0);
+  expect(way.isAtEnd()).toBe(true);
 });
