@@ -3,11 +3,11 @@ import { expect, test } from 'vitest';
 import { CatchUps } from '../../server/catch-ups.ts';
 import { Connection, type ConnectionHost } from '../../server/connection.ts';
 import { RateBucket } from '../../server/rate-bucket.ts';
-import type { Transport } from '../../server/transport.ts';
 import { TurnBatch } from '../../server/turn-batch.ts';
 import { itemIdOf, userIdOf, type EventId } from '../../src/auction/ids.ts';
 import { History } from '../../src/topics/history.ts';
 import { OPTIONS } from './support/gateway-harness.ts';
+import { IDLE_HOST, IDLE_SOCKET } from './support/idle-connection.ts';
 
 const CLIENTS = 60;
 /** What giving one event takes: six of them fill a turn. */
@@ -16,35 +16,11 @@ const EVENTS_A_TURN = 6;
 const ITEM = itemIdOf(1);
 const nothing = (): void => undefined;
 
-const HOST: ConnectionHost = {
-  batch: new TurnBatch(),
-  unsentBytesMax: 65_536,
-  received: nothing,
-  controlReceived: () => true,
-  leaving: nothing,
-  gone: nothing,
-  wrote: nothing,
-  fellBehind: nothing,
-  owes: nothing,
-};
-
-const SOCKET: Transport = {
-  isOpen: true,
-  backlogBytes: 0,
-  queuedBytes: 0,
-  receivedBytes: 0,
-  writeFrames: () => 0,
-  writePing: nothing,
-  onceDrained: nothing,
-  close: nothing,
-  terminate: nothing,
-  pause: nothing,
-  resume: nothing,
-};
+const HOST: ConnectionHost = { ...IDLE_HOST, batch: new TurnBatch() };
 
 function client(): Connection {
   const bucket = new RateBucket({ perSecond: 1, burst: 1 }, 0);
-  const connection = new Connection(HOST, { socket: SOCKET, isV2: true, bucket });
+  const connection = new Connection(HOST, { socket: IDLE_SOCKET, isV2: true, bucket });
   connection.identify({ userId: userIdOf(1), expiresAtMs: 1 });
   connection.enter('admitted');
   return connection;

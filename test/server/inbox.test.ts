@@ -7,6 +7,7 @@ import { RateBucket } from '../../server/rate-bucket.ts';
 import type { Transport } from '../../server/transport.ts';
 import { TurnBatch } from '../../server/turn-batch.ts';
 import { keepLog } from './support/gateway-harness.ts';
+import { IDLE_HOST, IDLE_SOCKET } from './support/idle-connection.ts';
 
 const CLIENTS = 300;
 /** What one answer takes. */
@@ -16,37 +17,13 @@ const ANSWERS_A_TURN = 4;
 
 const nothing = (): void => undefined;
 
-const HOST: ConnectionHost = {
-  batch: new TurnBatch(),
-  unsentBytesMax: 65_536,
-  received: nothing,
-  controlReceived: () => true,
-  leaving: nothing,
-  gone: nothing,
-  wrote: nothing,
-  fellBehind: nothing,
-  owes: nothing,
-};
-
-const SOCKET: Transport = {
-  isOpen: true,
-  backlogBytes: 0,
-  queuedBytes: 0,
-  receivedBytes: 0,
-  writeFrames: () => 0,
-  writePing: nothing,
-  onceDrained: nothing,
-  close: nothing,
-  terminate: nothing,
-  pause: nothing,
-  resume: nothing,
-};
+const HOST: ConnectionHost = { ...IDLE_HOST, batch: new TurnBatch() };
 
 function connections(count: number): readonly Connection[] {
   const bucket = (): RateBucket => new RateBucket({ perSecond: 20, burst: 200 }, 0);
   return Array.from(
     { length: count },
-    () => new Connection(HOST, { socket: SOCKET, isV2: true, bucket: bucket() }),
+    () => new Connection(HOST, { socket: IDLE_SOCKET, isV2: true, bucket: bucket() }),
   );
 }
 
@@ -129,7 +106,7 @@ test('a client of whom much waits is not read from, whoever made it wait, until 
   const { inbox, answered } = inboxOf();
   const reading: boolean[] = [];
   const socket: Transport = {
-    ...SOCKET,
+    ...IDLE_SOCKET,
     pause: () => reading.push(false),
     resume: () => reading.push(true),
   };

@@ -8,9 +8,9 @@ import { WatcherCounts } from '../../server/watcher-counts.ts';
 import { itemIdOf } from '../../src/auction/ids.ts';
 import { ConflatedWay } from '../../src/topics/conflated-way.ts';
 import { History } from '../../src/topics/history.ts';
+import { IDLE_HOST, IDLE_SOCKET } from './support/idle-connection.ts';
 
 const ITEM = itemIdOf(1);
-const nothing = (): void => undefined;
 
 /** Listeners of one item, and how many of them have been written to. */
 class Stage {
@@ -20,32 +20,13 @@ class Stage {
   #nowMs = 0;
 
   listener(): Connection {
-    const host: ConnectionHost = {
-      batch: this.batch,
-      unsentBytesMax: 65_536,
-      received: nothing,
-      controlReceived: () => true,
-      leaving: nothing,
-      gone: nothing,
-      wrote: nothing,
-      fellBehind: nothing,
-      owes: nothing,
-    };
+    const host: ConnectionHost = { ...IDLE_HOST, batch: this.batch };
     const socket: Transport = {
-      isOpen: true,
-      backlogBytes: 0,
-      queuedBytes: 0,
-      receivedBytes: 0,
+      ...IDLE_SOCKET,
       writeFrames: (frames) => {
         this.texts.push(frames.subarray(2).toString());
         return 0;
       },
-      writePing: nothing,
-      onceDrained: nothing,
-      close: nothing,
-      terminate: nothing,
-      pause: nothing,
-      resume: nothing,
     };
     const bucket = new RateBucket({ perSecond: 20, burst: 200 }, 0);
     const connection = new Connection(host, { socket, isV2: true, bucket });
