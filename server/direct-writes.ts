@@ -18,8 +18,8 @@ interface WriteRequest {
   oncomplete: (this: WriteRequest) => void;
 }
 
-/** The part of Node's own TCP handle that is used. Its `writeBuffer` returns 0 or a negative errno. */
-interface Handle {
+/** The part of Node's own TCP handle that is used. Its `writeBuffer` returns 0, or something else where the socket is closed. */
+export interface Handle {
   /** Bytes of all writes that the kernel has not taken yet, to the byte. */
   readonly writeQueueSize?: unknown;
   writeBuffer(request: WriteRequest, bytes: Buffer): number;
@@ -55,18 +55,15 @@ export class DirectWrites {
     return insides === null ? null : new DirectWrites(insides);
   }
 
-  /** Whether a socket can be written to in this way: plain TCP, on a handle as expected. */
-  serves(wire: Socket): boolean {
-    return (
-      Object.getPrototypeOf(wire) === Socket.prototype &&
-      typeof handleOf(wire)?.writeBuffer === 'function'
-    );
+  /** What a socket is written to by, for as long as it lives; null where it is not plain TCP on a handle as expected. */
+  handleOf(wire: Socket): Handle | null {
+    if (Object.getPrototypeOf(wire) !== Socket.prototype) return null;
+    const handle = handleOf(wire);
+    return typeof handle?.writeBuffer === 'function' ? handle : null;
   }
 
   /** Writes all of `bytes`. Nothing may wait in the stream's own queue at this moment, or it would be overtaken. */
-  write(wire: Socket, bytes: Buffer, waiting: Waiting): Written {
-    const handle = handleOf(wire);
-    if (handle === null) return 'failed';
+  write(handle: Handle, bytes: Buffer, waiting: Waiting): Written {
     const { streamBaseState, kLastWriteWasAsync, WriteWrap } = this.#insides;
     const request = this.#spare;
     if (handle.writeBuffer(request, bytes) !== 0) return 'failed';

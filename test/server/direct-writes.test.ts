@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { DirectWrites, queuedBytesOf } from '../../server/direct-writes.ts';
+import { DirectWrites, queuedBytesOf, type Handle } from '../../server/direct-writes.ts';
 import { until } from '../support/until.ts';
 
 let ours: Socket;
@@ -35,9 +35,15 @@ function detected(): DirectWrites {
   return direct;
 }
 
+function handleOf(direct: DirectWrites): Handle {
+  const handle = direct.handleOf(ours);
+  if (handle === null) throw new Error('the socket cannot be written to directly');
+  return handle;
+}
+
 test('this version of Node has what is needed, for plain TCP alone', () => {
-  expect(detected().serves(ours)).toBe(true);
-  expect(detected().serves(new TLSSocket(ours))).toBe(false);
+  expect(detected().handleOf(ours)).not.toBeNull();
+  expect(detected().handleOf(new TLSSocket(ours))).toBeNull();
 });
 
 test('where Node is not as expected, nothing is written directly', () => {
@@ -49,6 +55,7 @@ test('where Node is not as expected, nothing is written directly', () => {
 
 test('a reader that stalls gets every byte in order, ours and the stream’s', async () => {
   const direct = detected();
+  const handle = handleOf(direct);
   theirs.pause();
   const parts: Buffer[] = [];
   let waiting = 0;
@@ -62,7 +69,7 @@ test('a reader that stalls gets every byte in order, ours and the stream’s', a
       ours.write(part);
       continue;
     }
-    const written = direct.write(ours, part, done);
+    const written = direct.write(handle, part, done);
     expect(written).not.toBe('failed');
     if (written === 'waits') waiting += 1;
   }
@@ -78,21 +85,25 @@ test('a reader that stalls gets every byte in order, ours and the stream’s', a
 
 test('what waited is done when the socket is cut, and a closed socket fails', async () => {
   const direct = detected();
+  const handle = handleOf(direct);
   theirs.pause();
   let done = 0;
   const waiting = { writeDone: () => (done += 1) };
-  while (direct.write(ours, Buffer.alloc(65_536), waiting) === 'sent');
+  while (direct.write(handle, Buffer.alloc(65_536), waiting) === 'sent');
   expect(done).toBe(0);
+  const closed = once(ours, 'close');
   ours.destroy();
+  expect(direct.write(handle, Buffer.from('x'), waiting), 'closing').toBe('failed');
   await until(() => done === 1);
-  expect(direct.write(ours, Buffer.from('x'), waiting)).toBe('failed');
+  await closed;
+  expect(direct.write(handle, Buffer.from('x'), waiting), 'closed').toBe('failed');
 });
 
 test('what is queued of one large write falls while the write still waits', async () => {
   const direct = detected();
   theirs.pause();
   let done = 0;
-  direct.write(ours, Buffer.alloc(64_000_000), { writeDone: () => (done += 1) });
+  direct.write(handleOf(direct), Buffer.alloc(64_000_000), { writeDone: () => (done += 1) });
   const atFirst = queuedBytesOf(ours);
   expect(atFirst).toBeGreaterThan(0);
   let hasFallen = false;
