@@ -59,10 +59,16 @@ interface Waiting {
   readonly ended: Promise<void>;
 }
 
+/** What a client had unsent when it was looked at last. */
+interface Unsent {
+  readonly backlogBytes: number;
+  readonly queuedBytes: number;
+}
+
 /** Waits for its socket. */
 interface Parked {
-  backlogBytes: number;
-  queuedBytes: number;
+  unsent: Unsent;
+  /** When that last fell. */
   sinceMs: number;
 }
 
@@ -72,6 +78,8 @@ export class CatchUps {
   readonly #ready = new Set<Connection>();
   readonly #running = new Map<Connection, Waiting>();
   readonly #parked = new Map<Connection, Parked>();
+  /** Found behind in this turn: whether they are slow is seen in the next one. */
+  #suspects = new Map<Connection, Unsent>();
   /** Those that are behind because they are slow. */
   readonly #slow = new Set<Connection>();
   #isScheduled = false;
@@ -115,10 +123,7 @@ export class CatchUps {
    */
   fellBehind(connection: Connection): void {
     if (connection.way === null && connection.isAdmitted) {
-      // Everything in the history is written at this moment, or was left out for good.
-      void this.#start(connection);
-      this.#conflate(connection);
-      this.#park(connection);
+      this.#suspect(connection);
     } else if (connection.backlogBytes > this.#deps.limits.owedBytesMax) {
       this.#deps.tooSlow(connection, 'owed');
     }
@@ -145,6 +150,33 @@ export class CatchUps {
   stop(): void {
     for (const connection of [...this.#running.keys()]) this.#end(connection);
   }
+
+  /**
+   * TLS and HTTP take what they are given at the end of the turn at the earliest: a client that reads as fast as can be has
+   * much unsent until then. It is none the slower for that, nor while there is less unsent each time it is looked at.
+   */
+  #suspect(connection: Connection): void {
+    if (this.#suspects.has(connection)) return;
+    this.#suspects.set(connection, unsentOf(connection));
+    if (this.#suspects.size === 1) setImmediate(this.#judge);
+  }
+
+  readonly #judge = (): void => {
+    const suspects = this.#suspects;
+    this.#suspects = new Map();
+    for (const [connection, before] of suspects) {
+      if (connection.way !== null || !connection.isAdmitted) continue;
+      if (!this.#isBackedUp(connection)) continue;
+      if (hasFallen(before, unsentOf(connection))) {
+        this.#suspect(connection);
+        continue;
+      }
+      // Everything in the history is written or on its way at this moment, or was left out for good.
+      void this.#start(connection);
+      this.#conflate(connection);
+      this.#park(connection);
+    }
+  };
 
   #start(connection: Connection): Promise<void> {
     let resolve = (): void => undefined;
@@ -242,14 +274,11 @@ export class CatchUps {
   }
 
   #park(connection: Connection): void {
-    const { way, backlogBytes, queuedBytes } = connection;
+    const { way } = connection;
     if (way instanceof CatchUp && way.isPastMissed) this.#conflate(connection);
     if (connection.isClosing()) return;
-    this.#parked.set(connection, {
-      backlogBytes,
-      queuedBytes,
-      sinceMs: this.#deps.monotonicMs(),
-    });
+    const parked = { unsent: unsentOf(connection), sinceMs: this.#deps.monotonicMs() };
+    this.#parked.set(connection, parked);
     connection.onceDrained(() => {
       if (this.#parked.delete(connection)) this.#makeReady(connection);
     });
@@ -261,16 +290,22 @@ export class CatchUps {
   #look(): void {
     const nowMs = this.#deps.monotonicMs();
     for (const [connection, parked] of this.#parked) {
-      const { backlogBytes, queuedBytes, way } = connection;
-      // A large write counts as backlog until its last byte is taken; what is queued of it shows that it moves.
-      const hasDrained = backlogBytes < parked.backlogBytes || queuedBytes < parked.queuedBytes;
-      if (hasDrained) parked.sinceMs = nowMs;
-      parked.backlogBytes = backlogBytes;
-      parked.queuedBytes = queuedBytes;
-      if (way?.isLost() === true) this.#deps.tooSlow(connection, 'evicted');
+      const unsent = unsentOf(connection);
+      if (hasFallen(parked.unsent, unsent)) parked.sinceMs = nowMs;
+      parked.unsent = unsent;
+      if (connection.way?.isLost() === true) this.#deps.tooSlow(connection, 'evicted');
       else if (nowMs - parked.sinceMs >= this.#deps.limits.stalledMsMax) {
         this.#deps.tooSlow(connection, 'stalled');
       }
     }
   }
+}
+
+function unsentOf({ backlogBytes, queuedBytes }: Connection): Unsent {
+  return { backlogBytes, queuedBytes };
+}
+
+/** A large write counts as backlog until its last byte is taken; what is queued of it shows that it moves. */
+function hasFallen(before: Unsent, now: Unsent): boolean {
+  return now.backlogBytes < before.backlogBytes || now.queuedBytes < before.queuedBytes;
 }

@@ -1,9 +1,11 @@
 /** Clients that do not read: what they are spared, what they get when they read again, and when they are closed. */
 import { get, type IncomingMessage } from 'node:http';
+import { connect as connectTls } from 'node:tls';
 import { describe, expect, test, vi } from 'vitest';
 import type { GatewayOptions } from '../../server/gateway-options.ts';
 import type { DomainEvent } from '../../src/auction/domain-event.ts';
 import { until } from '../support/until.ts';
+import { selfSigned } from './support/certificate.ts';
 import { bidPlaced, ending, endMoved, outbid } from './support/events.ts';
 import { decodeFrames } from './support/frame-decoder.ts';
 import { GatewayHarness, mint, OPTIONS } from './support/gateway-harness.ts';
@@ -35,7 +37,10 @@ interface Stalled {
   readonly closed: () => Promise<void>;
 }
 
-type Kind = 'v1' | 'v2' | 'stream';
+/** `tls`: as `v1`, over TLS that the server itself ends. */
+type Kind = 'v1' | 'v2' | 'tls' | 'stream';
+
+const TLS = selfSigned();
 
 /** Fills the kernel's buffers, and ours up to where the server stops writing. */
 async function stalled(harness: GatewayHarness, kind: Kind): Promise<Stalled> {
@@ -59,8 +64,13 @@ async function stalled(harness: GatewayHarness, kind: Kind): Promise<Stalled> {
   return { publish, published, readUntil, closed };
 }
 
-async function socket(harness: GatewayHarness, kind: Kind) {
-  const client = new RawClient(harness.port);
+function connected({ port }: GatewayHarness, kind: Exclude<Kind, 'stream'>): RawClient {
+  if (kind !== 'tls') return new RawClient(port);
+  return new RawClient(port, connectTls({ host: '127.0.0.1', port, rejectUnauthorized: false }));
+}
+
+async function socket(harness: GatewayHarness, kind: Exclude<Kind, 'stream'>) {
+  const client = connected(harness, kind);
   await client.upgrade(`/?token=${mint({ userId: 3 })}${kind === 'v2' ? '&v=2' : ''}`);
   client.socket.write(clientFrame(1, JSON.stringify({ action: 'subscribe', itemIds: ITEMS })));
   await client.receives('"subscribed","itemId":3');
@@ -119,9 +129,9 @@ function eventsIn(texts: readonly string[]): Record<string, unknown>[] {
     .filter((message) => 'eventId' in message);
 }
 
-describe.each<Kind>(['v1', 'v2', 'stream'])('a client that reads again (%s)', (kind) => {
+describe.each<Kind>(['v1', 'v2', 'tls', 'stream'])('a client that reads again (%s)', (kind) => {
   test('[P32] gets all that must be delivered and the newest of the rest, in commit order', async () => {
-    await using harness = await portal();
+    await using harness = await portal({ tls: kind === 'tls' ? TLS : null });
     const client = await stalled(harness, kind);
     const [before] = harness.gateway.view().slowest(1);
     for (let round = 0; round < 300; round += 1) {
@@ -177,23 +187,49 @@ test('[P32] a client that has caught up gets events as they come again', async (
   );
 });
 
-describe('a client that does not read again is closed with 4002', () => {
-  test.each<Kind>(['v1', 'stream'])('when more than it may be owed waits (%s)', async (kind) => {
-    await using harness = await portal(limits({ owedBytesMax: 20_000 }));
-    const client = await stalled(harness, kind);
-    // What is conflatable is not owed.
-    for (let round = 0; round < 500; round += 1) client.publish(bidPlaced(1, 4, '12.00'));
-    expect(harness.gateway.stats().slowCloses.size).toBe(0);
-    for (let round = 0; round < 300; round += 1) client.publish(endMoved(1, 'later'));
-    expect([...harness.gateway.stats().slowCloses]).toEqual([['owed', 1]]);
-    expect(harness.gateway.stats()).toMatchObject({ clientsSlow: 0, subscriptionsOpen: 0 });
-    await client.closed();
-    expect(harness.gateway.stats().closesByCode.get(4002)).toBe(1);
-  });
+test.each<Kind>(['v1', 'tls', 'stream'])(
+  'a client is not slow for what only its own layer holds until the end of the turn (%s)',
+  async (kind) => {
+    await using harness = await portal({ tls: kind === 'tls' ? TLS : null });
+    const client = kind === 'stream' ? await stream(harness) : await socket(harness, kind);
+    const bids = Array.from({ length: 400 }, () => bidPlaced(1, 4, '12.00'));
+    const next = [
+      bidPlaced(1, 4, '13.00'),
+      bidPlaced(1, 4, '14.00'),
+      endMoved(1, 'later'),
+    ] as const;
+    harness.publish(...bids);
+    // Written, and nothing has been taken from that layer yet.
+    await new Promise(setImmediate);
+    harness.publish(...next);
+    const heard = await client.readUntil(next[2]);
+    expect(heard).toHaveLength(bids.length + next.length);
+    expect(harness.gateway.stats().eventsConflated).toBe(0);
+  },
+);
 
-  test('when nothing drains for long', async () => {
-    await using harness = await portal(limits({ stalledMsMax: 300 }));
-    const client = await stalled(harness, 'v1');
+describe('a client that does not read again is closed with 4002', () => {
+  test.each<Kind>(['v1', 'tls', 'stream'])(
+    'when more than it may be owed waits (%s)',
+    async (kind) => {
+      const tls = kind === 'tls' ? TLS : null;
+      await using harness = await portal({ ...limits({ owedBytesMax: 20_000 }), tls });
+      const client = await stalled(harness, kind);
+      // What is conflatable is not owed.
+      for (let round = 0; round < 500; round += 1) client.publish(bidPlaced(1, 4, '12.00'));
+      expect(harness.gateway.stats().slowCloses.size).toBe(0);
+      for (let round = 0; round < 300; round += 1) client.publish(endMoved(1, 'later'));
+      expect([...harness.gateway.stats().slowCloses]).toEqual([['owed', 1]]);
+      expect(harness.gateway.stats()).toMatchObject({ clientsSlow: 0, subscriptionsOpen: 0 });
+      await client.closed();
+      expect(harness.gateway.stats().closesByCode.get(4002)).toBe(1);
+    },
+  );
+
+  test.each<Kind>(['v1', 'tls', 'stream'])('when nothing drains for long (%s)', async (kind) => {
+    const tls = kind === 'tls' ? TLS : null;
+    await using harness = await portal({ ...limits({ stalledMsMax: 300 }), tls });
+    const client = await stalled(harness, kind);
     await client.closed();
     expect([...harness.gateway.stats().slowCloses]).toEqual([['stalled', 1]]);
   });

@@ -13,8 +13,9 @@ export class RawClient {
   bytes: Buffer = Buffer.alloc(0);
   isClosed = false;
 
-  constructor(port: number) {
-    this.socket = connect({ host: '127.0.0.1', port });
+  /** @param socket what it speaks over, connected or not yet; default: plain TCP */
+  constructor(port: number, socket: Socket = connect({ host: '127.0.0.1', port })) {
+    this.socket = socket;
     this.socket.on('data', (chunk: Buffer) => {
       this.bytes = Buffer.concat([this.bytes, chunk]);
       this.#look?.();
