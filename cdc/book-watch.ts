@@ -2,7 +2,7 @@
  * Looks after the book while it is in use: compares it with the tables now and then, and notices auctions that nobody
  * completes. It only reports, in the log and in counters; it never changes the book.
  */
-import { setTimeout as delay } from 'node:timers/promises';
+import { setImmediate as nextTurn, setTimeout as delay } from 'node:timers/promises';
 import { OverdueAuctions } from '../src/auction/overdue.ts';
 import type { ItemId } from '../src/auction/ids.ts';
 import { AppError } from '../src/errors.ts';
@@ -70,9 +70,7 @@ export class BookWatch {
   start(): void {
     const everyMs = Math.min(OVERDUE_EVERY_MS, Math.max(this.#options.overdueAfterMs, 100));
     this.#run ??= Promise.all([
-      this.#repeat(everyMs, () => {
-        this.#checkOverdue();
-      }),
+      this.#repeat(everyMs, () => this.#checkOverdue()),
       this.#options.driftEveryMs > 0
         ? this.#repeat(this.#options.driftEveryMs, () => this.checkDrift())
         : null,
@@ -122,10 +120,16 @@ export class BookWatch {
     log.error({ count: drifted.length, compared, unsettled, items, text }, 'book drift');
   }
 
-  #checkOverdue(): void {
+  async #checkOverdue(): Promise<void> {
     const watched = this.#options.current();
     if (watched === null) return;
-    const { found, total } = this.#overdue.check(watched.past, this.#deps.databaseNow());
+    const check = this.#overdue.check(watched.past, this.#deps.databaseNow());
+    let step = check.next();
+    while (step.done !== true) {
+      await nextTurn();
+      step = check.next();
+    }
+    const { found, total } = step.value;
     this.#counters.overdueNow = total;
     if (found.length === 0) return;
     this.#counters.overdueAuctions += found.length;

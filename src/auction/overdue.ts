@@ -17,6 +17,9 @@ export interface OverdueReport {
   readonly total: number;
 }
 
+/** Auctions looked at between two pauses: well below a millisecond. */
+const PAUSE_EVERY = 2_048;
+
 /** Tells each overdue auction once; again when its end is moved and passes once more. */
 export class OverdueAuctions {
   readonly #afterMs: number;
@@ -28,11 +31,18 @@ export class OverdueAuctions {
     this.#afterMs = afterMs;
   }
 
-  /** @param past active auctions past their end, with that end in epoch ms */
-  check(past: ReadonlyMap<ItemId, number>, nowMs: number): OverdueReport {
+  /**
+   * Pauses now and then: when nothing is completed for long there may be a million, and what is live is not to wait for them.
+   *
+   * @param past active auctions past their end, with that end in epoch ms; may change during a pause
+   */
+  *check(past: ReadonlyMap<ItemId, number>, nowMs: number): Generator<undefined, OverdueReport> {
     const told = new Map<ItemId, number>();
     const found: OverdueAuction[] = [];
+    let looked = 0;
     for (const [itemId, endTimeMs] of past) {
+      looked += 1;
+      if (looked % PAUSE_EVERY === 0) yield;
       if (nowMs - endTimeMs < this.#afterMs) continue;
       told.set(itemId, endTimeMs);
       if (this.#told.get(itemId) !== endTimeMs) found.push({ itemId, endTimeMs });

@@ -2,11 +2,23 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { Countdown } from '../../src/auction/countdown.ts';
-import { itemIdOf } from '../../src/auction/ids.ts';
-import { OverdueAuctions } from '../../src/auction/overdue.ts';
+import { itemIdOf, type ItemId } from '../../src/auction/ids.ts';
+import { OverdueAuctions, type OverdueReport } from '../../src/auction/overdue.ts';
 
 const AFTER_MS = 180_000;
 const [A, B, C] = [itemIdOf('1'), itemIdOf('2'), itemIdOf('3')];
+
+/** Without pauses. */
+function check(
+  overdue: OverdueAuctions,
+  past: ReadonlyMap<ItemId, number>,
+  nowMs: number,
+): OverdueReport {
+  const checking = overdue.check(past, nowMs);
+  let step = checking.next();
+  while (step.done !== true) step = checking.next();
+  return step.value;
+}
 
 describe('overdue auctions', () => {
   test('are told once, in order of their end, and counted as long as they are', () => {
@@ -15,13 +27,13 @@ describe('overdue auctions', () => {
       [B, 2_000],
       [A, 1_000],
     ]);
-    expect(overdue.check(past, 1_000 + AFTER_MS - 1)).toEqual({ found: [], total: 0 });
-    expect(overdue.check(past, 1_000 + AFTER_MS)).toEqual({
+    expect(check(overdue, past, 1_000 + AFTER_MS - 1)).toEqual({ found: [], total: 0 });
+    expect(check(overdue, past, 1_000 + AFTER_MS)).toEqual({
       found: [{ itemId: A, endTimeMs: 1_000 }],
       total: 1,
     });
     past.set(C, 1_500);
-    expect(overdue.check(past, 2_000 + AFTER_MS)).toEqual({
+    expect(check(overdue, past, 2_000 + AFTER_MS)).toEqual({
       found: [
         { itemId: C, endTimeMs: 1_500 },
         { itemId: B, endTimeMs: 2_000 },
@@ -29,15 +41,32 @@ describe('overdue auctions', () => {
       total: 3,
     });
     past.delete(A);
-    expect(overdue.check(past, 1e9)).toEqual({ found: [], total: 2 });
+    expect(check(overdue, past, 1e9)).toEqual({ found: [], total: 2 });
   });
 
   test('are told again when their end was moved and passed once more', () => {
     const overdue = new OverdueAuctions(AFTER_MS);
-    expect(overdue.check(new Map([[A, 0]]), AFTER_MS).found).toHaveLength(1);
-    expect(overdue.check(new Map([[A, 50]]), AFTER_MS).total).toBe(0);
-    expect(overdue.check(new Map([[A, 50]]), AFTER_MS + 50).found).toHaveLength(1);
+    expect(check(overdue, new Map([[A, 0]]), AFTER_MS).found).toHaveLength(1);
+    expect(check(overdue, new Map([[A, 50]]), AFTER_MS).total).toBe(0);
+    expect(check(overdue, new Map([[A, 50]]), AFTER_MS + 50).found).toHaveLength(1);
   });
+});
+
+test('a hundred thousand overdue auctions are looked at in pieces, some leaving meanwhile', () => {
+  const past = new Map(Array.from({ length: 100_000 }, (_, at) => [itemIdOf(`${at + 1}`), at]));
+  const checking = new OverdueAuctions(AFTER_MS).check(past, 1e9);
+  let pauses = 0;
+  let step = checking.next();
+  while (step.done !== true) {
+    pauses += 1;
+    // One that was looked at already, and one that was not.
+    past.delete(itemIdOf(`${pauses}`));
+    past.delete(itemIdOf(`${100_001 - pauses}`));
+    step = checking.next();
+  }
+  expect(pauses).toBe(48);
+  expect(step.value.total).toBe(100_000 - pauses);
+  expect(step.value.found).toHaveLength(100_000 - pauses);
 });
 
 describe('the countdown knows who is past the end', () => {
