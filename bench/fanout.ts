@@ -4,11 +4,12 @@
  *
  * Per round and number of watchers each contestant runs in a fresh process: single events, each published when the one
  * before has been written to everybody; a stream, one event in each turn of the event loop, written or not; then bursts of
- * 16 in one turn. The contestants take turns, so that what else the machine does hits all alike. Ratios are taken within a
- * round, and the medians of the rounds are given.
+ * 16 in one turn. Within each of these the contestants take turns of a quarter of a second, so that what else the machine
+ * does hits all alike. Ratios are taken within a round, and the medians of the rounds are given.
  */
 import { parseArgs } from 'node:util';
 
+import type { Run } from './contestant-server.ts';
 import type { Kind } from './contestants.ts';
 import { CAN_PIN, pinningNotes, stayOffServerCore } from './pinned-process.ts';
 import {
@@ -27,13 +28,14 @@ const { values: options } = parseArgs({
   options: {
     watchers: { type: 'string', default: '100,1000,5000' },
     rounds: { type: 'string', default: '3' },
-    seconds: { type: 'string', default: '2' },
+    seconds: { type: 'string', default: '3' },
     json: { type: 'string', default: 'bench/results/fanout.json' },
   },
 });
 const WATCHERS = options.watchers.split(',').map(Number);
 const ROUNDS = Number(options.rounds);
 const SECONDS = Number(options.seconds);
+const WARM_UP_SECONDS = Math.min(1, SECONDS / 2);
 
 const KINDS: readonly Kind[] = ['net', 'ws', 'socket.io', 'gavelcast'];
 const NAMES: Readonly<Record<Kind, string>> = {
@@ -46,16 +48,23 @@ const BURST = 16;
 /** Bytes that may be under way to one client: below what makes a gateway count it as slow, and deep enough to fill waits. */
 const UNDER_WAY_BYTES_MAX = 55_000;
 const EVENT_BYTES = 204;
+/** How long one contestant runs before it is the next one's turn. */
+const TURN_SECONDS = 0.25;
 /** The aims are set for this many watchers. */
 const AIMED_AT = 1_000;
 
 const MODES = {
-  single: { eventsPerTurn: 1, apart: true },
-  stream: { eventsPerTurn: 1 },
-  burst: { eventsPerTurn: BURST },
+  single: { eventsPerTurn: 1, apart: true, chunkDeliveries: 16_000 },
+  stream: { eventsPerTurn: 1, apart: false, chunkDeliveries: 16_000 },
+  burst: { eventsPerTurn: BURST, apart: false, chunkDeliveries: 64_000 },
 } as const;
 type Mode = keyof typeof MODES;
 type Rates = Readonly<Record<Mode, Rate>>;
+
+interface Contestant {
+  readonly kind: Kind;
+  readonly stand: Stand;
+}
 
 interface Measured {
   readonly watchers: number;
@@ -63,38 +72,102 @@ interface Measured {
   readonly rounds: readonly Readonly<Record<Kind, Rates>>[];
 }
 
-async function measure(kind: Kind, watchers: number): Promise<Rates> {
-  await using stand = await Stand.start({ kind, clients: watchers, topicsEach: 1 });
-  await stand.connect(watchers);
-  const order = { topics: 1, watchers, chunkEvents: chunkOf(watchers) };
-  const run = (mode: Mode, seconds: number): Promise<Rate> =>
-    stand.run({ ...order, ...MODES[mode], seconds });
-  await run('single', SECONDS / 2);
-  const single = await run('single', SECONDS);
-  const stream = await run('stream', SECONDS);
-  const burst = await run('burst', SECONDS);
-  const all = [single, stream, burst];
-  const rates = all.map((rate) => thousands(rate.deliveriesPerSecond)).join(', ');
-  process.stderr.write(`${watchers} watchers, ${kind}: ${rates} deliveries/s\n`);
-  return { single, stream, burst };
+/** One round: all contestants are up and connected, and one at a time runs. */
+async function measure(watchers: number): Promise<Readonly<Record<Kind, Rates>>> {
+  await using stands = new AsyncDisposableStack();
+  const contestants: Contestant[] = [];
+  for (const kind of KINDS) {
+    const stand = stands.use(await Stand.start({ kind, clients: watchers, topicsEach: 1 }));
+    await stand.connect(watchers);
+    contestants.push({ kind, stand });
+  }
+  const orderOf = (mode: Mode): Omit<Run, 'type' | 'seconds'> => {
+    const { eventsPerTurn, apart } = MODES[mode];
+    return {
+      topics: 1,
+      watchers,
+      eventsPerTurn,
+      apart,
+      chunkEvents: chunkOf(watchers, MODES[mode]),
+    };
+  };
+  for (const { stand } of contestants) {
+    await stand.run({ ...orderOf('single'), seconds: WARM_UP_SECONDS });
+  }
+  const single = await inTurns(contestants, orderOf('single'));
+  const stream = await inTurns(contestants, orderOf('stream'));
+  const burst = await inTurns(contestants, orderOf('burst'));
+  return recordOf((kind) => ({ single: single[kind], stream: stream[kind], burst: burst[kind] }));
 }
 
-/** Few watchers: many events a chunk, so that reports are rare. Many: few, so that a run has many chunks. */
-function chunkOf(watchers: number): number {
-  const most = Math.floor(UNDER_WAY_BYTES_MAX / EVENT_BYTES / 2 / BURST) * BURST;
-  const wanted = Math.round(64_000 / watchers / BURST) * BURST;
-  return Math.max(BURST, Math.min(most, wanted));
+/** Runs them all by turns until each has had its seconds. */
+async function inTurns(
+  contestants: readonly Contestant[],
+  order: Omit<Run, 'type' | 'seconds'>,
+): Promise<Readonly<Record<Kind, Rate>>> {
+  const rates = recordOf((): Rate[] => []);
+  const turns = Math.max(1, Math.round(SECONDS / TURN_SECONDS));
+  for (let turn = 0; turn < turns; turn += 1) {
+    for (const { kind, stand } of contestants) {
+      rates[kind].push(await stand.run({ ...order, seconds: SECONDS / turns }));
+    }
+  }
+  return recordOf((kind) => together(rates[kind]));
+}
+
+/** What came of several runs, as if they had been one. */
+function together(rates: readonly Rate[]): Rate {
+  const sum = (value: (rate: Rate) => number): number =>
+    rates.reduce((total, rate) => total + value(rate), 0);
+  const events = sum((rate) => rate.events);
+  const deliveries = sum((rate) => rate.deliveries);
+  const seconds = sum((rate) => rate.seconds);
+  const waitedSeconds = sum((rate) => rate.waitedSeconds);
+  const cpuSeconds = sum((rate) => rate.cpuSeconds);
+  return {
+    type: 'ran',
+    events,
+    deliveries,
+    seconds,
+    waitedSeconds,
+    cpuSeconds,
+    serverCpuShare: cpuSeconds / seconds,
+    generatorCpuShare: sum((rate) => rate.generatorCpuShare * rate.seconds) / seconds,
+    deliveriesPerSecond: deliveries / seconds,
+    deliveriesPerCpuSecond: deliveries / cpuSeconds,
+  };
+}
+
+function recordOf<Value>(valueOf: (kind: Kind) => Value): Record<Kind, Value> {
+  return {
+    net: valueOf('net'),
+    ws: valueOf('ws'),
+    'socket.io': valueOf('socket.io'),
+    gavelcast: valueOf('gavelcast'),
+  };
+}
+
+/** Events between two reports of the clients: few enough that a turn is not one chunk long, whole bursts in any case. */
+function chunkOf(
+  watchers: number,
+  { eventsPerTurn, chunkDeliveries }: (typeof MODES)[Mode],
+): number {
+  const bursts = (events: number): number => Math.max(1, Math.floor(events / eventsPerTurn));
+  const most = bursts(UNDER_WAY_BYTES_MAX / EVENT_BYTES / 2);
+  return eventsPerTurn * Math.min(most, bursts(chunkDeliveries / watchers));
 }
 
 async function measureAll(watchers: number): Promise<Measured> {
-  const rounds: Record<Kind, Rates>[] = [];
+  const rounds: Readonly<Record<Kind, Rates>>[] = [];
   for (let round = 0; round < ROUNDS; round += 1) {
-    rounds.push({
-      net: await measure('net', watchers),
-      ws: await measure('ws', watchers),
-      'socket.io': await measure('socket.io', watchers),
-      gavelcast: await measure('gavelcast', watchers),
+    const rates = await measure(watchers);
+    rounds.push(rates);
+    const told = KINDS.map((kind) => {
+      const { single, stream, burst } = rates[kind];
+      const each = [single, stream, burst].map((rate) => thousands(rate.deliveriesPerSecond));
+      return `${kind} ${each.join(', ')}`;
     });
+    process.stderr.write(`${watchers} watchers, deliveries/s: ${told.join('; ')}\n`);
   }
   return { watchers, rounds };
 }

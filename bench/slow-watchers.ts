@@ -50,6 +50,8 @@ export interface Heard extends Message {
   readonly type: 'heard';
   /** Milliseconds. */
   readonly latency: Summary;
+  /** The p99, in ms, of what was published in each whole second since the first of them. */
+  readonly p99BySecond: readonly number[];
 }
 
 /** Sockets that are connecting at once. */
@@ -63,6 +65,7 @@ let watch: Watch | null = null;
 let stalled: Socket | null = null;
 let subscribed = 0;
 let latenciesMs: number[] = [];
+let publishedAtsMs: number[] = [];
 let due: number | null = null;
 
 process.on('message', (message: Watch | Stall | Leave | Hear) => {
@@ -132,14 +135,28 @@ function hear(payload: Buffer): void {
   if (at === -1) return;
   const start = at + PUBLISHED_AT.length;
   const publishedAtMs = Number.parseInt(payload.toString('latin1', start, start + 17), 10) / 1000;
+  publishedAtsMs.push(publishedAtMs);
   latenciesMs.push(performance.timeOrigin + performance.now() - publishedAtMs);
   tellIfHeard();
 }
 
 function tellIfHeard(): void {
   if (due === null || latenciesMs.length < due) return;
+  const p99BySecond = bySecond();
   const latency = summarise(Float64Array.from(latenciesMs));
   latenciesMs = [];
+  publishedAtsMs = [];
   due = null;
-  say({ type: 'heard', latency });
+  say({ type: 'heard', latency, p99BySecond });
+}
+
+function bySecond(): number[] {
+  const [firstMs = 0] = publishedAtsMs;
+  const seconds: number[][] = [];
+  for (const [at, publishedAtMs] of publishedAtsMs.entries()) {
+    const second = Math.max(0, Math.floor((publishedAtMs - firstMs) / 1000));
+    (seconds[second] ??= []).push(latenciesMs[at] ?? Number.NaN);
+  }
+  // The last one is not whole.
+  return seconds.slice(0, -1).map((second) => summarise(Float64Array.from(second)).p99);
 }
