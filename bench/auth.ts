@@ -2,8 +2,9 @@
  * Connections accepted a second: ours, which verifies a JWT and admits the user, beside `ws`, which accepts anybody.
  * `npm run bench:auth [-- --connections N --rounds N --json FILE]`
  *
- * Each contestant runs in a fresh process and is warmed up by some connections first. A connection counts when its client
- * has read the `101`; clients of protocol v2 wait for their `hello`, after which they are live. The contestants take turns.
+ * In each round each contestant runs in a fresh process and is warmed up by some connections first; then they take turns of a
+ * thousand connections, which stay open, so that what else the machine does hits all alike. A connection counts when its
+ * client has read the `101`; clients of protocol v2 wait for their `hello`, after which they are live.
  */
 import { parseArgs } from 'node:util';
 
@@ -23,6 +24,8 @@ const { values: options } = parseArgs({
 const CONNECTIONS = Math.min(Number(options.connections), openFilesMax() - 4_000);
 const ROUNDS = Number(options.rounds);
 const FIRST = Math.min(3_000, CONNECTIONS);
+/** Connections of one contestant before it is the next one's turn. */
+const TURN = 1_000;
 const RATIO_MIN = 0.8;
 
 interface Case {
@@ -47,22 +50,53 @@ interface Pace {
   readonly generatorCpuShare: number;
 }
 
-async function measure({ name, kind, v2 }: Case): Promise<Pace> {
-  // `ws` has no heartbeat: on a slow machine ours would count as time spent on accepting.
-  const heartbeats = false;
-  await using stand = await Stand.start({ kind, clients: FIRST + CONNECTIONS, v2, heartbeats });
-  await stand.connect(FIRST);
+/** One contestant of a round, and what its turns have come to. */
+interface Contestant {
+  readonly name: string;
+  readonly stand: Stand;
+  connections: number;
+  seconds: number;
+  serverSeconds: number;
+  generatorSeconds: number;
+}
+
+async function measureRound(): Promise<Round> {
+  await using stands = new AsyncDisposableStack();
+  const contestants: Contestant[] = [];
+  for (const { name, kind, v2 } of CASES) {
+    // `ws` has no heartbeat: on a slow machine ours would count as time spent on accepting.
+    const options = { kind, clients: FIRST + CONNECTIONS, v2, heartbeats: false };
+    const stand = stands.use(await Stand.start(options));
+    await stand.connect(FIRST);
+    const counted = { connections: 0, seconds: 0, serverSeconds: 0, generatorSeconds: 0 };
+    contestants.push({ name, stand, ...counted });
+  }
+  for (let left = CONNECTIONS; left > 0; left -= TURN) {
+    for (const contestant of contestants) await takeTurn(contestant, Math.min(left, TURN));
+  }
+  return new Map(contestants.map((contestant) => [contestant.name, paceOf(contestant)]));
+}
+
+async function takeTurn(contestant: Contestant, count: number): Promise<void> {
+  const { stand } = contestant;
   const before = await stand.weigh(false);
-  const { seconds, cpuSeconds } = await stand.connect(CONNECTIONS);
+  const { seconds, cpuSeconds } = await stand.connect(count);
   const after = await stand.weigh(false);
-  const serverSeconds = after.cpuSeconds - before.cpuSeconds;
-  const perSecond = CONNECTIONS / seconds;
+  contestant.connections += count;
+  contestant.seconds += seconds;
+  contestant.serverSeconds += after.cpuSeconds - before.cpuSeconds;
+  contestant.generatorSeconds += cpuSeconds;
+}
+
+function paceOf(contestant: Contestant): Pace {
+  const { name, connections, seconds, serverSeconds, generatorSeconds } = contestant;
+  const perSecond = connections / seconds;
   process.stderr.write(`${name}: ${thousands(perSecond)} connections/s\n`);
   return {
     perSecond,
-    perCpuSecond: CONNECTIONS / serverSeconds,
+    perCpuSecond: connections / serverSeconds,
     serverCpuShare: serverSeconds / seconds,
-    generatorCpuShare: cpuSeconds / seconds,
+    generatorCpuShare: generatorSeconds / seconds,
   };
 }
 
@@ -103,12 +137,8 @@ function tableOf(rounds: readonly Round[]): TableRows {
 }
 
 stayOffServerCore();
-const rounds: Map<string, Pace>[] = [];
-for (let round = 0; round < ROUNDS; round += 1) {
-  const paces = new Map<string, Pace>();
-  for (const each of CASES) paces.set(each.name, await measure(each));
-  rounds.push(paces);
-}
+const rounds: Round[] = [];
+while (rounds.length < ROUNDS) rounds.push(await measureRound());
 const byTheClock = over(rounds, OURS, ({ perSecond }, ws) => perSecond / ws.perSecond);
 const byProcessor = over(rounds, OURS, ({ perCpuSecond }, ws) => perCpuSecond / ws.perCpuSecond);
 /** Where clients set the pace, the clock flatters: then the server's own time is what counts. */
