@@ -6,13 +6,13 @@ import { once } from 'node:events';
 
 import { expect, onTestFinished, test, vi } from 'vitest';
 
-import type { GatewayOptions } from '../../../server/gateway-options.ts';
+import type { GatewayOptions, TlsFiles } from '../../../server/gateway-options.ts';
 import type { Reloaded, ToWorker } from '../../../server/workers/worker-message.ts';
 import { WorkerPool } from '../../../server/workers/worker-pool.ts';
 import type { DomainEvent } from '../../../src/auction/domain-event.ts';
 import { itemIdOf, type EventId } from '../../../src/auction/ids.ts';
 import { parseZone } from '../../../src/auction/zone.ts';
-import { portalTokenRules } from '../../../src/token-rules.ts';
+import { portalTokenRules, type TokenRules } from '../../../src/token-rules.ts';
 import { until } from '../../support/until.ts';
 import { bidPlaced } from '../support/events.ts';
 import { FakeWorkers, type FakeWorker } from '../support/fake-workers.ts';
@@ -119,12 +119,14 @@ function given(worker: FakeWorker): EventId[] {
     .map(({ eventId }) => eventId);
 }
 
+const SERVED = ownCertificate('old.example');
+const RENEWED = ownCertificate('new.example');
 const NEW_RULES = portalTokenRules('another-secret-of-the-portal-that-is-long-enough');
 
 test('a reload is told to all workers at once, and they are replaced one by one', async () => {
-  await using harness = await PoolHarness.start();
+  await using harness = await PoolHarness.start({ tls: SERVED });
   const { pool, workers } = harness;
-  const reloaded: Reloaded = { jwt: NEW_RULES, tls: ownCertificate('new.example') };
+  const reloaded: Reloaded = { jwt: NEW_RULES, tls: RENEWED };
   workers.conduct = 'hangs';
   pool.reload(reloaded);
   await harness.settle(workers.at(0), workers.at(1));
@@ -147,9 +149,9 @@ test('a reload is told to all workers at once, and they are replaced one by one'
 });
 
 test('workers started after a reload have the new keys and certificate from their start', async () => {
-  await using harness = await PoolHarness.start();
+  await using harness = await PoolHarness.start({ tls: SERVED });
   const { pool, workers } = harness;
-  const reloaded: Reloaded = { jwt: NEW_RULES, tls: ownCertificate('new.example') };
+  const reloaded: Reloaded = { jwt: NEW_RULES, tls: RENEWED };
   pool.reload(reloaded);
   await until(() => workers.at(1).endedBy !== null, { what: 'all to be replaced' });
   workers.at(2).end(null, 'SIGKILL');
@@ -192,20 +194,16 @@ test('a reload during the start of a worker: one that has its options already is
   ]);
 });
 
-test.each<[string, Reloaded]>([
-  [
-    'key',
-    {
-      jwt: {
-        ...NEW_RULES,
-        keys: [{ algorithm: 'RS256', kid: null, publicKey: 'no key' }],
-      },
-      tls: null,
-    },
-  ],
-  ['certificate', { jwt: NEW_RULES, tls: { cert: 'no certificate', key: 'no key' } }],
-])('a reload with a bad %s throws, and changes nothing for anybody', async (_, reloaded) => {
-  await using harness = await PoolHarness.start();
+const BAD_KEYS: TokenRules['keys'] = [{ algorithm: 'RS256', kid: null, publicKey: 'no key' }];
+const BAD_CERTIFICATE: TlsFiles = { cert: 'no certificate', key: 'no key' };
+
+test.each<[string, TlsFiles | null, Reloaded]>([
+  ['with a bad key', null, { jwt: { ...NEW_RULES, keys: BAD_KEYS }, tls: null }],
+  ['with a bad certificate', SERVED, { jwt: NEW_RULES, tls: BAD_CERTIFICATE }],
+  ['with which TLS would begin', null, { jwt: NEW_RULES, tls: RENEWED }],
+  ['with which TLS would end', SERVED, { jwt: NEW_RULES, tls: null }],
+])('a reload %s throws, and changes nothing for anybody', async (_, tls, reloaded) => {
+  await using harness = await PoolHarness.start({ tls });
   const { pool, workers } = harness;
   expect(() => {
     pool.reload(reloaded);
@@ -216,8 +214,7 @@ test.each<[string, Reloaded]>([
   workers.at(0).end(null, 'SIGKILL');
   const next = await harness.started(2);
   await told(next, 'start');
-  const { jwt, tls } = OPTIONS;
-  expect(next.toldOf('start')[0]?.options).toMatchObject({ jwt, tls });
+  expect(next.toldOf('start')[0]?.options).toMatchObject({ jwt: OPTIONS.jwt, tls });
 });
 
 test('a change of the feed is told to all workers at once, with how things are then', async () => {
