@@ -66,17 +66,28 @@ export function createListener(options: ListenerOptions): Server | TlsServer {
   return server;
 }
 
-/** @throws AppError CONFIG_INVALID where a listener could not be built with it */
-export function checkCertificate(tls: TlsFiles | null): void {
-  if (tls !== null) checkedTls(() => createSecureContext({ ...tls, minVersion: 'TLSv1.2' }));
+/** @throws AppError CONFIG_INVALID where a listener with the one certificate could not take the other */
+export function checkRenewal(served: TlsFiles | null, renewed: TlsFiles | null): void {
+  refuseSwitch(served !== null, renewed !== null);
+  if (renewed === null) return;
+  checkedTls(() => createSecureContext({ ...renewed, minVersion: 'TLSv1.2' }));
 }
 
 /** Takes another certificate for connections from now on. @throws AppError CONFIG_INVALID; the old one stays then */
 export function renewCertificate(server: Server | TlsServer, tls: TlsFiles | null): void {
-  if (!('setSecureContext' in server) || tls === null) return;
+  const isTls = 'setSecureContext' in server;
+  refuseSwitch(isTls, tls !== null);
+  if (!isTls || tls === null) return;
   checkedTls(() => {
     server.setSecureContext({ ...tls, minVersion: 'TLSv1.2' });
   });
+}
+
+/** A port speaks TLS or does not for as long as it is open: with workers of both kinds, clients would fail with some. */
+function refuseSwitch(wasTls: boolean, isTls: boolean): void {
+  if (wasTls === isTls) return;
+  const message = `TLS does not ${isTls ? 'begin' : 'end'} while the port is open (WS_TLS_CERT, WS_TLS_KEY): restart for it`;
+  throw new AppError('CONFIG_INVALID', message);
 }
 
 /** OpenSSL's own words name what is wrong and hold nothing of the key. */

@@ -260,7 +260,7 @@ export const OPTIONS = {
   }),
   WS_TLS_CERT: text({
     section: 'server',
-    text: 'PEM file of our own certificate, with its chain: clients then connect with `wss:`, without a proxy. TLS 1.2 or newer. Read again on SIGHUP.',
+    text: 'PEM file of our own certificate, with its chain: clients then connect with `wss:`, without a proxy. TLS 1.2 or newer. Read again on SIGHUP; to begin or end TLS, restart.',
     kind: 'path',
     default: null,
     defaultText: 'none: no TLS',

@@ -5,7 +5,7 @@
 import type { EventBatch, Log } from '../../src/ports.ts';
 import { BarredUsers } from '../barred-users.ts';
 import type { Gateway, GatewayDeps, GatewayOptions, GatewayStats } from '../gateway-options.ts';
-import { checkCertificate, probe, type Address } from '../listener.ts';
+import { checkRenewal, probe, type Address } from '../listener.ts';
 import { LocalPlaces } from '../places.ts';
 import { Encoder, type Publication } from '../publication.ts';
 import { createTokenVerifier } from '../token-verifier.ts';
@@ -204,7 +204,7 @@ export class WorkerPool implements Gateway {
   reload(reloaded: Reloaded): void {
     const { now } = this.#deps;
     createTokenVerifier(reloaded.jwt, { now, keysFailed: () => undefined });
-    checkCertificate(reloaded.tls);
+    checkRenewal(this.#options.tls, reloaded.tls);
     this.#options = { ...this.#options, jwt: reloaded.jwt, tls: reloaded.tls };
     this.#toAll({ kind: 'reload', reloaded });
     void this.#fleet.roll();

@@ -139,7 +139,11 @@ function feedOptions({ config, feed }: ApplicationOptions): FeedOptions {
   return { ...feed, historyMs: ageMs, historyRefillChangesMax: refillChanges };
 }
 
-function gatewayOptions(options: ApplicationOptions, zone: Zone): GatewayOptions {
+/** Everything the sockets side is told: what is configured, and what nobody may change. */
+export function gatewayOptions(
+  options: Omit<ApplicationOptions, 'feed' | 'admin' | 'drain'>,
+  zone: Zone,
+): GatewayOptions {
   const { server, messages, tokens, history } = options.config;
   return {
     host: server.host,

@@ -2,20 +2,16 @@
  * Limits and gates against the running listener. Clients of several addresses are several addresses of the loopback.
  */
 import { once } from 'node:events';
-import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { request } from 'node:http';
 import { connect } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { connect as connectTls } from 'node:tls';
 import { describe, expect, test } from 'vitest';
 import { WebSocket } from 'ws';
 import { createClientAddresses } from '../../server/client-address.ts';
 import { ConnectionLimits } from '../../server/connection-limits.ts';
-import type { TlsFiles } from '../../server/gateway-options.ts';
 import { portalTokenRules } from '../../src/token-rules.ts';
 import { GatewayHarness, mint, OPTIONS, SECRET } from '../server/support/gateway-harness.ts';
+import { ownCertificate } from '../server/support/own-certificate.ts';
 import { RawClient } from '../server/support/raw-client.ts';
 import { until } from '../support/until.ts';
 
@@ -310,14 +306,6 @@ test('items that are not public yet: their seller alone, or everybody where the 
 });
 
 describe('our own TLS', () => {
-  const directory = mkdtempSync(join(tmpdir(), 'gavelcast-tls-'));
-  const certificate = (name: string): TlsFiles => {
-    const [key, cert] = [join(directory, `${name}.key`), join(directory, `${name}.crt`)];
-    const curve = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1'];
-    const files = ['-nodes', '-keyout', key, '-out', cert, '-days', '2', '-subj', `/CN=${name}`];
-    execFileSync('openssl', ['req', '-x509', ...curve, ...files], { stdio: 'ignore' });
-    return { cert: readFileSync(cert, 'utf8'), key: readFileSync(key, 'utf8') };
-  };
   const nameServed = async (port: number): Promise<string> => {
     const socket = connectTls({ port, host: '127.0.0.1', rejectUnauthorized: false });
     await once(socket, 'secureConnect');
@@ -327,7 +315,7 @@ describe('our own TLS', () => {
   };
 
   test('a client is no handshake any more', async () => {
-    const tls = certificate('handshakes.example');
+    const tls = ownCertificate('handshakes.example');
     await using harness = await GatewayHarness.start({ tls, handshakesMax: 1 });
     const sockets: WebSocket[] = [];
     for (let userId = 1; userId <= 3; userId += 1) {
@@ -342,7 +330,7 @@ describe('our own TLS', () => {
   });
 
   test('serves clients, takes a new certificate without dropping them, and nothing below 1.2', async () => {
-    const tls = certificate('first.example');
+    const tls = ownCertificate('first.example');
     await using harness = await GatewayHarness.start({ tls, heartbeatIntervalMs: 200 });
     harness.reads.list(1);
     const socket = new WebSocket(`wss://127.0.0.1:${harness.port}/?token=${mint()}`, {
@@ -354,7 +342,7 @@ describe('our own TLS', () => {
     socket.on('close', () => (isClosed = true));
     await once(socket, 'open');
     expect(await nameServed(harness.port)).toBe('first.example');
-    const renewed = certificate('second.example');
+    const renewed = ownCertificate('second.example');
     harness.gateway.reload({ jwt: portalTokenRules(SECRET), tls: renewed });
     expect(await nameServed(harness.port)).toBe('second.example');
     const mixed = { cert: tls.cert, key: renewed.key };
@@ -385,7 +373,6 @@ describe('our own TLS', () => {
     plain.on('error', () => undefined);
     plain.write('GET / HTTP/1.1\r\nHost: a\r\n\r\n');
     await once(plain, 'close');
-    rmSync(directory, { recursive: true });
   });
 });
 

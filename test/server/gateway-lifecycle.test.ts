@@ -1,10 +1,13 @@
 import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { expect, test } from 'vitest';
+import { WebSocket } from 'ws';
 import { ANY_NUMBER, textLike } from './support/any-value.ts';
 import type { ErrorCode } from '../../src/errors.ts';
+import { portalTokenRules } from '../../src/token-rules.ts';
 import { bidPlaced } from './support/events.ts';
-import { GatewayHarness, mint } from './support/gateway-harness.ts';
+import { GatewayHarness, mint, TestClient } from './support/gateway-harness.ts';
+import { ownCertificate } from './support/own-certificate.ts';
 import { PATIENCE_MS, until } from '../support/until.ts';
 import { clientFrame, RawClient, upgradeRequest } from './support/raw-client.ts';
 
@@ -173,6 +176,26 @@ test('a changed source closes everyone with 4004', async () => {
   harness.gateway.sourceReset('binlogs were purged');
   for (const client of clients) expect(await client.closeCode()).toBe(4004);
 });
+
+test.each([
+  ['begin', null, ownCertificate('new.example')],
+  ['end', ownCertificate('old.example'), null],
+])(
+  'a reload with which TLS would %s on an open port is refused: nothing changes',
+  async (word, tls, renewed) => {
+    await using harness = await GatewayHarness.start({ tls });
+    const jwt = portalTokenRules('another-secret-of-the-portal-that-is-long-enough');
+    expect(() => {
+      harness.gateway.reload({ jwt, tls: renewed });
+    }).toThrow(`TLS does not ${word} while the port is open`);
+    const scheme = tls === null ? 'ws' : 'wss';
+    const url = `${scheme}://127.0.0.1:${harness.port}/?token=${mint()}`;
+    const client = new TestClient(new WebSocket(url, { rejectUnauthorized: false }));
+    await once(client.socket, 'open');
+    await client.settle();
+    client.socket.terminate();
+  },
+);
 
 test('ten thousand clients come and go and leave nothing behind', async () => {
   await using harness = await GatewayHarness.start();

@@ -24,12 +24,15 @@ type Conduct = 'serves' | 'hangs' | 'crashes' | 'is old' | 'no descriptors';
 
 const EXIT_OF_CRASH = 7;
 
+/** Emits `told` whenever its primary has said something to it. */
 export class FakeWorker extends EventEmitter implements Child {
   readonly pid: number | undefined;
   readonly stdio: readonly unknown[] | undefined;
   /** What its primary said to it. */
   readonly told: ToWorker[] = [];
   readonly #channel: Channel<FromWorker, ToWorker>;
+  /** Stays when it is sent home, as one whose clients take their time. */
+  lingers = false;
   /** The signal, or the code. */
   endedBy: string | null = null;
 
@@ -87,7 +90,8 @@ export class FakeWorker extends EventEmitter implements Child {
 
   #received(message: ToWorker): void {
     this.told.push(message);
-    if (message.kind === 'drain') this.end(0);
+    this.emit('told');
+    if (message.kind === 'drain' && !this.lingers) this.end(0);
     if (message.kind !== 'open') return;
     this.say({ kind: 'listening', address: { host: '127.0.0.1', port: 1 } });
   }
