@@ -5,10 +5,10 @@ import { describe, expect, test, vi } from 'vitest';
 import type { GatewayOptions } from '../../server/gateway-options.ts';
 import type { DomainEvent } from '../../src/auction/domain-event.ts';
 import { until } from '../support/until.ts';
-import { selfSigned } from './support/certificate.ts';
 import { bidPlaced, ending, endMoved, outbid } from './support/events.ts';
 import { decodeFrames } from './support/frame-decoder.ts';
 import { GatewayHarness, mint, OPTIONS } from './support/gateway-harness.ts';
+import { ownCertificate } from './support/own-certificate.ts';
 import { clientFrame, RawClient } from './support/raw-client.ts';
 
 vi.setConfig({ testTimeout: 60_000 });
@@ -40,7 +40,7 @@ interface Stalled {
 /** `tls`: as `v1`, over TLS that the server itself ends. */
 type Kind = 'v1' | 'v2' | 'tls' | 'stream';
 
-const TLS = selfSigned();
+const TLS = ownCertificate('localhost');
 
 /** Fills the kernel's buffers, and ours up to where the server stops writing. */
 async function stalled(harness: GatewayHarness, kind: Kind): Promise<Stalled> {
