@@ -10,13 +10,14 @@ import { readFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 
-import { FLAVOURS, type Flavour } from '../test/support/database-server.ts';
+import type { Flavour } from '../test/support/database-server.ts';
 import { startGavelcast, type GavelcastProcess } from '../test/support/gavelcast-process.ts';
 import { setStage } from '../test/support/stage.ts';
 import { until } from '../test/support/until.ts';
 import { bookAims, nextStepAim } from './aims.ts';
 import { writeAuctions } from './book-rows.ts';
 import { measureCountdown, type CountdownCost } from './book-countdown.ts';
+import { flavoursOf } from './flavours.ts';
 import { cpuSecondsOf } from './process-time.ts';
 import { publishReport, ratio, thousands, type Aim, type Chart, type TableRows } from './report.ts';
 import { median } from './statistics.ts';
@@ -169,7 +170,7 @@ function chartOf(measured: readonly Measured[]): Chart {
   };
 }
 
-const flavours = FLAVOURS.filter((flavour) => (options.flavour ?? flavour) === flavour);
+const flavours = flavoursOf(options.flavour);
 const few = measureCountdown(Math.min(FEW, AUCTIONS));
 const many = measureCountdown(AUCTIONS);
 const measured: Measured[] = [];

@@ -12,8 +12,9 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 
 import { findInstallation, programOnPath } from '../test/support/database-installation.ts';
-import { FLAVOURS, type Flavour } from '../test/support/database-server.ts';
+import type { Flavour } from '../test/support/database-server.ts';
 import { tailAim } from './aims.ts';
+import { flavoursOf } from './flavours.ts';
 import { publishReport, ratio, type TableRows } from './report.ts';
 import { median } from './statistics.ts';
 import { writeBacklog, type Backlog } from './tail-backlog.ts';
@@ -154,11 +155,9 @@ function tableOf(measured: readonly Measured[]): TableRows {
   return rows;
 }
 
-const wanted = FLAVOURS.filter(
-  (flavour) => options.flavour === undefined || flavour === options.flavour,
-);
+const flavours = flavoursOf(options.flavour);
 const measured: Measured[] = [];
-for (const flavour of wanted) measured.push(await measure(flavour));
+for (const flavour of flavours) measured.push(await measure(flavour));
 await publishReport('tail', options.json, {
   tables: [tableOf(measured)],
   aims: measured.map(({ flavour, perSecond }) => {
