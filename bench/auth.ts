@@ -9,7 +9,12 @@ import { parseArgs } from 'node:util';
 
 import { authAim } from './aims.ts';
 import type { Kind } from './contestants.ts';
-import { openFilesMax, pinningNotes, stayOffServerCore } from './pinned-process.ts';
+import {
+  connectionsWithin,
+  openFilesMax,
+  pinningNotes,
+  stayOffServerCore,
+} from './pinned-process.ts';
 import { percent, publishReport, ratio, thousands, type TableRows } from './report.ts';
 import { Stand } from './stand.ts';
 import { median } from './statistics.ts';
@@ -21,7 +26,9 @@ const { values: options } = parseArgs({
     json: { type: 'string', default: 'bench/results/auth.json' },
   },
 });
-const CONNECTIONS = Math.min(Number(options.connections), openFilesMax() - 4_000);
+/** Beside those of the warm-up. */
+const SPARE_FILES = 4_000;
+const CONNECTIONS = connectionsWithin(openFilesMax(), SPARE_FILES, Number(options.connections));
 const ROUNDS = Number(options.rounds);
 const FIRST = Math.min(3_000, CONNECTIONS);
 

@@ -12,7 +12,7 @@ import { parseArgs } from 'node:util';
 
 import { memoryAims } from './aims.ts';
 import type { Kind } from './contestants.ts';
-import { openFilesMax, stayOffServerCore } from './pinned-process.ts';
+import { connectionsWithin, openFilesMax, stayOffServerCore } from './pinned-process.ts';
 import { publishReport, ratio, thousands, type TableRows } from './report.ts';
 import { Stand } from './stand.ts';
 import { median } from './statistics.ts';
@@ -24,7 +24,9 @@ const { values: options } = parseArgs({
     json: { type: 'string', default: 'bench/results/memory.json' },
   },
 });
-const CONNECTIONS = Math.min(Number(options.connections), openFilesMax() - 4_000);
+/** Beside those of the warm-up. */
+const SPARE_FILES = 4_000;
+const CONNECTIONS = connectionsWithin(openFilesMax(), SPARE_FILES, Number(options.connections));
 const ROUNDS = Number(options.rounds);
 /** Connections before the first weighing: enough for every pool and table to have its first size. */
 const FIRST = Math.min(3_000, CONNECTIONS);
