@@ -56,7 +56,7 @@ interface Measured {
 }
 
 async function measure(flavour: Flavour): Promise<Measured> {
-  process.stderr.write(`${flavour}: writing ${thousands(AUCTIONS)} auctions\n`);
+  process.stderr.write(`${flavour}: starting a private server\n`);
   const variables = { innodb_buffer_pool_size: '1G' };
   const stage = await setStage(flavour, { variables });
   try {
@@ -166,6 +166,7 @@ function chartOf(measured: readonly Measured[]): Chart {
 }
 
 const flavours = flavoursOf(options.flavour);
+process.stderr.write(`countdown: among ${thousands(AUCTIONS)} auctions\n`);
 const few = measureCountdown(Math.min(FEW, AUCTIONS));
 const many = measureCountdown(AUCTIONS);
 const measured: Measured[] = [];

@@ -87,6 +87,7 @@ async function measure(connections: number, topics: number, idle: boolean): Prom
 }
 
 async function idleShare(stand: Stand): Promise<number> {
+  process.stderr.write(`idle for ${IDLE_SECONDS} s\n`);
   const before = await stand.weigh(false);
   const startedAt = performance.now();
   await delay(IDLE_SECONDS * 1000);

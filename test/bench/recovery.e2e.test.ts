@@ -5,7 +5,7 @@ import { runBench } from './run-bench.ts';
 
 test('bench:recovery: clients connect, recover, and come back', async () => {
   const args = ['--clients', '20', '--missed', '6', '--rate', '50'];
-  const { report } = await runBench('recovery', args);
+  const { report, stderr } = await runBench('recovery', args);
   const phase = { seconds: expect.any(Number) as number };
   expect(report.details).toMatchObject({
     clients: 20,
@@ -19,5 +19,6 @@ test('bench:recovery: clients connect, recover, and come back', async () => {
     '20 recover at once',
     '20 connect and recover',
   ]);
+  expect(stderr).toContain('20 recover at once');
   expect(report.aims).toMatchObject([{ aim: 'at most 50 ms' }]);
 }, 120_000);
