@@ -4,6 +4,14 @@
  */
 import { percent, ratio, thousands, type Aim } from './report.ts';
 
+const FANOUT_OF_FLOOR_MIN = 0.95;
+const FANOUT_OF_WS_MIN = 1.3;
+const FANOUT_BURSTS_OF_FLOOR_MIN = 8;
+const MEMORY_OF_WS_MAX = 1.4;
+const AUTH_OF_WS_MIN = 0.8;
+/** The share of bare zongji's pace that reading, translating and encoding are to keep. */
+const TAIL_OF_ZONGJI_MIN = 0.8;
+const RECOVERY_LOOP_P99_MS_MAX = 50;
 const SLOW_P99_SHARE_MAX = 1.1;
 /**
  * The unsent bytes of a slow client are bounded, and all else that it is owed stands in the history, which is the same
@@ -22,6 +30,75 @@ const BOOK_RESIDENT_MB_MAX = 600;
 const BOOK_START_SECONDS_MAX = 15;
 /** A search through all auctions would cost a thousand times as much among a thousand times as many. */
 const NEXT_STEP_TIMES_MAX = 10;
+
+/** Of `bench:fanout`: deliveries a second over those of others in the same round. */
+export function fanoutAims(of: {
+  readonly watchers: number;
+  /** Single events, over those of bare sockets and of `ws`. */
+  readonly singlesOfFloor: number;
+  readonly singlesOfWs: number;
+  /** Bursts, over single events of bare sockets. */
+  readonly burstsOfFloor: number;
+}): Aim[] {
+  const at = `at ${thousands(of.watchers)} watchers`;
+  return [
+    atLeast(`single events ${at} × the floor`, FANOUT_OF_FLOOR_MIN, of.singlesOfFloor),
+    atLeast(`single events ${at} × ws.send`, FANOUT_OF_WS_MIN, of.singlesOfWs),
+    atLeast(
+      `bursts of 16 ${at} × the floor’s single events`,
+      FANOUT_BURSTS_OF_FLOOR_MIN,
+      of.burstsOfFloor,
+    ),
+  ];
+}
+
+/** Of `bench:memory`: a connection with three subscriptions over an idle one of `ws`. */
+export function memoryAims(of: {
+  readonly residentOfWs: number;
+  readonly heldOfWs: number;
+}): Aim[] {
+  const aim = (what: string, value: number): Aim => ({
+    what,
+    aim: `at most ${MEMORY_OF_WS_MAX}`,
+    measured: ratio(value),
+    isMet: value <= MEMORY_OF_WS_MAX,
+  });
+  return [
+    aim('authenticated connection with three subscriptions × ws, idle', of.residentOfWs),
+    aim('the same, without the young generation of either', of.heldOfWs),
+  ];
+}
+
+/** Of `bench:auth`: connections accepted over those that `ws` accepts of anybody. */
+export function authAim(of: { readonly byTheClock: number; readonly byProcessor: number }): Aim {
+  // Where clients set the pace, the clock flatters: then the server's own time is what counts.
+  return atLeast(
+    'upgrades with a JWT × ws without, by the clock or by processor time, whichever is less',
+    AUTH_OF_WS_MIN,
+    Math.min(of.byTheClock, of.byProcessor),
+  );
+}
+
+/** Of `bench:tail`, for each source. */
+export function tailAim(of: { readonly source: string; readonly ofZongji: number }): Aim {
+  const what = `transactions published a second × bare zongji, ${of.source}`;
+  return atLeast(what, TAIL_OF_ZONGJI_MIN, of.ofZongji);
+}
+
+/** Of `bench:recovery`: of the phases in which clients connect and recover, the worst. */
+export function recoveryAim(of: { readonly loopP99Ms: readonly number[] }): Aim {
+  const worstMs = of.loopP99Ms.length === 0 ? Number.NaN : Math.max(...of.loopP99Ms);
+  return {
+    what: 'event loop p99 while clients connect and recover',
+    aim: `at most ${RECOVERY_LOOP_P99_MS_MAX} ms`,
+    measured: `${worstMs.toFixed(1)} ms`,
+    isMet: worstMs <= RECOVERY_LOOP_P99_MS_MAX,
+  };
+}
+
+function atLeast(what: string, least: number, value: number): Aim {
+  return { what, aim: `at least ${least}`, measured: ratio(value), isMet: value >= least };
+}
 
 /** Of `bench:slow`. */
 export function slowAims(of: {
@@ -58,12 +135,12 @@ export function workersAims(of: {
   /** Deliveries a second of two workers over those of one; null where there are no cores for it. */
   readonly gain: number | null;
 }): Aim[] {
-  const cost = (to: string, value: number): Aim => ({
-    what: `deliveries per CPU second, one event at a time, two workers × ${to}`,
-    aim: `at least ${WORKERS_COST_MIN}`,
-    measured: ratio(value),
-    isMet: value >= WORKERS_COST_MIN,
-  });
+  const cost = (to: string, value: number): Aim =>
+    atLeast(
+      `deliveries per CPU second, one event at a time, two workers × ${to}`,
+      WORKERS_COST_MIN,
+      value,
+    );
   const aims = [
     cost('one worker', of.perCpuOfOneWorker),
     cost('one process', of.perCpuOfOneProcess),

@@ -4,6 +4,7 @@
 import type { Connection, ResultSetHeader, RowDataPacket } from 'mysql2/promise';
 
 import type { Stage } from '../test/support/stage.ts';
+import { thousands } from './report.ts';
 
 const USERS = 1_000;
 /** The first rows, which the others are copies of. */
@@ -62,6 +63,7 @@ async function writeItems(connection: Connection, sellerId: number, total: numbe
     const wanted = Math.min(written, ROWS_MAX, total - written);
     const [{ affectedRows }] = await connection.query<ResultSetHeader>(copy, [wanted]);
     written += affectedRows;
+    tell(`${thousands(written)} of ${thousands(total)} auctions`);
   }
 }
 
@@ -76,5 +78,11 @@ async function bidOnEach(connection: Connection): Promise<void> {
         ' WHERE id > ? AND id <= ?',
       [from, from + ROWS_MAX],
     );
+    tell(`bids up to item ${thousands(Math.min(from + ROWS_MAX, lastId))} of ${thousands(lastId)}`);
   }
+}
+
+/** A million take a while. */
+function tell(written: string): void {
+  process.stderr.write(`written: ${written}\n`);
 }

@@ -10,13 +10,13 @@ import { readFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 
-import { FLAVOURS, type Flavour } from '../test/support/database-server.ts';
+import type { Flavour } from '../test/support/database-server.ts';
 import { startGavelcast, type GavelcastProcess } from '../test/support/gavelcast-process.ts';
 import { setStage } from '../test/support/stage.ts';
-import { until } from '../test/support/until.ts';
 import { bookAims, nextStepAim } from './aims.ts';
 import { writeAuctions } from './book-rows.ts';
 import { measureCountdown, type CountdownCost } from './book-countdown.ts';
+import { flavoursOf } from './flavours.ts';
 import { cpuSecondsOf } from './process-time.ts';
 import { publishReport, ratio, thousands, type Aim, type Chart, type TableRows } from './report.ts';
 import { median } from './statistics.ts';
@@ -56,7 +56,7 @@ interface Measured {
 }
 
 async function measure(flavour: Flavour): Promise<Measured> {
-  process.stderr.write(`${flavour}: writing ${thousands(AUCTIONS)} auctions\n`);
+  process.stderr.write(`${flavour}: starting a private server\n`);
   const variables = { innodb_buffer_pool_size: '1G' };
   const stage = await setStage(flavour, { variables });
   try {
@@ -64,9 +64,10 @@ async function measure(flavour: Flavour): Promise<Measured> {
     const starts: Start[] = [];
     for (let round = 0; round < ROUNDS; round += 1) {
       const startedAt = performance.now();
-      const gavelcast = await startGavelcast(stage.source, {}, { waitUntilReady: false });
+      const gavelcast = await startGavelcast(stage.source, {}, { readyWithinMs: START_WITHIN_MS });
+      const readySeconds = (performance.now() - startedAt) / 1000;
       try {
-        starts.push(await watchStart(gavelcast, startedAt));
+        starts.push(await watchStarted(gavelcast, readySeconds));
       } finally {
         await gavelcast.stop();
       }
@@ -77,12 +78,7 @@ async function measure(flavour: Flavour): Promise<Measured> {
   }
 }
 
-async function watchStart(gavelcast: GavelcastProcess, startedAt: number): Promise<Start> {
-  await until(() => gavelcast.isReady(), {
-    withinMs: START_WITHIN_MS,
-    what: () => `gavelcast to be ready:\n${gavelcast.output()}`,
-  });
-  const readySeconds = (performance.now() - startedAt) / 1000;
+async function watchStarted(gavelcast: GavelcastProcess, readySeconds: number): Promise<Start> {
   const pid = gavelcast.child.pid ?? 0;
   const cpuSeconds = cpuSecondsOf(pid);
   await delay(SETTLE_MS);
@@ -169,7 +165,8 @@ function chartOf(measured: readonly Measured[]): Chart {
   };
 }
 
-const flavours = FLAVOURS.filter((flavour) => (options.flavour ?? flavour) === flavour);
+const flavours = flavoursOf(options.flavour);
+process.stderr.write(`countdown: among ${thousands(AUCTIONS)} auctions\n`);
 const few = measureCountdown(Math.min(FEW, AUCTIONS));
 const many = measureCountdown(AUCTIONS);
 const measured: Measured[] = [];

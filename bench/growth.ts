@@ -9,7 +9,12 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 
 import { growthAims } from './aims.ts';
-import { openFilesMax, pinningNotes, stayOffServerCore } from './pinned-process.ts';
+import {
+  connectionsWithin,
+  openFilesMax,
+  pinningNotes,
+  stayOffServerCore,
+} from './pinned-process.ts';
 import { percent, publishReport, ratio, thousands, type Chart, type TableRows } from './report.ts';
 import { Stand } from './stand.ts';
 import { median } from './statistics.ts';
@@ -26,7 +31,7 @@ const { values: options } = parseArgs({
   },
 });
 const WANTED = Number(options.connections);
-const CONNECTIONS = Math.min(WANTED, openFilesMax() - 500);
+const CONNECTIONS = connectionsWithin(openFilesMax(), 500, WANTED);
 const TOPICS = Number(options.topics);
 const ROUNDS = Number(options.rounds);
 const SECONDS = Number(options.seconds);
@@ -82,6 +87,7 @@ async function measure(connections: number, topics: number, idle: boolean): Prom
 }
 
 async function idleShare(stand: Stand): Promise<number> {
+  process.stderr.write(`idle for ${IDLE_SECONDS} s\n`);
   const before = await stand.weigh(false);
   const startedAt = performance.now();
   await delay(IDLE_SECONDS * 1000);

@@ -9,10 +9,11 @@
 import { parseArgs } from 'node:util';
 
 import { mintToken } from '../test/support/auction-client.ts';
-import { FLAVOURS, type Flavour } from '../test/support/database-server.ts';
+import type { Flavour } from '../test/support/database-server.ts';
 import { startGavelcast } from '../test/support/gavelcast-process.ts';
 import { setStage, type Stage } from '../test/support/stage.ts';
 import { latencyAim } from './aims.ts';
+import { flavoursOf } from './flavours.ts';
 import type { Hear, Heard, Watch, Watching } from './latency-watchers.ts';
 import type { Commit, Write, Written } from './latency-writer.ts';
 import { PinnedProcess } from './pinned-process.ts';
@@ -106,8 +107,7 @@ function delays(
   );
 }
 
-const flavours =
-  options.flavour === undefined ? FLAVOURS : FLAVOURS.filter((f) => f === options.flavour);
+const flavours = flavoursOf(options.flavour);
 const results: Result[] = [];
 for (const watchers of WATCHERS) {
   for (const flavour of flavours) results.push(await measure(flavour, watchers));

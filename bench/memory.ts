@@ -10,8 +10,9 @@
  */
 import { parseArgs } from 'node:util';
 
+import { memoryAims } from './aims.ts';
 import type { Kind } from './contestants.ts';
-import { openFilesMax, stayOffServerCore } from './pinned-process.ts';
+import { connectionsWithin, openFilesMax, stayOffServerCore } from './pinned-process.ts';
 import { publishReport, ratio, thousands, type TableRows } from './report.ts';
 import { Stand } from './stand.ts';
 import { median } from './statistics.ts';
@@ -23,12 +24,13 @@ const { values: options } = parseArgs({
     json: { type: 'string', default: 'bench/results/memory.json' },
   },
 });
-const CONNECTIONS = Math.min(Number(options.connections), openFilesMax() - 4_000);
+/** Beside those of the warm-up. */
+const SPARE_FILES = 4_000;
+const CONNECTIONS = connectionsWithin(openFilesMax(), SPARE_FILES, Number(options.connections));
 const ROUNDS = Number(options.rounds);
 /** Connections before the first weighing: enough for every pool and table to have its first size. */
 const FIRST = Math.min(3_000, CONNECTIONS);
 const TOPICS = 1_000;
-const RATIO_MAX = 1.4;
 
 interface Case {
   readonly name: string;
@@ -126,24 +128,11 @@ for (let round = 0; round < ROUNDS; round += 1) {
   for (const each of CASES) weights.set(each.name, await weigh(each));
   rounds.push(weights);
 }
-const ofWs = over(rounds, OURS, ({ resident }, ws) => resident / ws.resident);
+const residentOfWs = over(rounds, OURS, ({ resident }, ws) => resident / ws.resident);
 const heldOfWs = over(rounds, OURS, ({ held }, ws) => held / ws.held);
 await publishReport('memory', options.json, {
   tables: [tableOf(rounds)],
-  aims: [
-    {
-      what: 'authenticated connection with three subscriptions × ws, idle',
-      aim: `at most ${RATIO_MAX}`,
-      measured: ratio(ofWs),
-      isMet: ofWs <= RATIO_MAX,
-    },
-    {
-      what: 'the same, without the young generation of either',
-      aim: `at most ${RATIO_MAX}`,
-      measured: ratio(heldOfWs),
-      isMet: heldOfWs <= RATIO_MAX,
-    },
-  ],
+  aims: memoryAims({ residentOfWs, heldOfWs }),
   charts: [
     {
       name: 'memory',

@@ -55,6 +55,20 @@ export function openFilesMax(): number {
   return text === 'unlimited' ? OPEN_FILES_WANTED : Number(text);
 }
 
+/**
+ * As many connections as are wanted, or as open files allow.
+ *
+ * @param spare files for all else
+ * @throws Error when they allow none
+ */
+export function connectionsWithin(openFiles: number, spare: number, wanted: number): number {
+  const most = Math.min(wanted, openFiles - spare);
+  if (most > 0) return most;
+  throw new Error(
+    `no connections within ${openFiles} open files, ${spare} of them spared: let processes have more (ulimit -n)`,
+  );
+}
+
 /** A sentence for the notes of a report where processes share cores; none where they do not. */
 export function pinningNotes(): string[] {
   return CAN_PIN ? [] : ['Server and generator were not pinned to cores of their own.'];
@@ -115,7 +129,7 @@ export class PinnedProcess implements AsyncDisposable {
       };
       const onExit = (): void => {
         settle();
-        reject(new Error(`${this.#name} ended before it said '${type}'`));
+        reject(new Error(`${this.#name} ended before it said '${type}': see what it wrote above`));
       };
       const onMessage = (heard: Message): void => {
         if (!isOf<Answer>(heard, type)) return;

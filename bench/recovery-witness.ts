@@ -3,12 +3,38 @@
  * long each bid of its item took from publishing to here.
  */
 import { connectRawWatcher } from '../test/support/raw-watcher.ts';
-import { summarise } from './statistics.ts';
+import type { Message } from './pinned-process.ts';
+import { summarise, type Summary } from './statistics.ts';
 
-export interface WitnessPlan {
+export interface Watch extends Message {
+  readonly type: 'watch';
   readonly port: number;
   readonly token: string;
   readonly itemId: number;
+}
+
+export interface Watching extends Message {
+  readonly type: 'watching';
+}
+
+/** Forgets what it has heard so far. */
+export interface Reset extends Message {
+  readonly type: 'reset';
+}
+
+export interface Forgotten extends Message {
+  readonly type: 'forgotten';
+}
+
+/** Asks for a summary of what it has heard since. */
+export interface Hear extends Message {
+  readonly type: 'hear';
+}
+
+export interface Heard extends Message {
+  readonly type: 'heard';
+  /** Milliseconds. */
+  readonly latency: Summary;
 }
 
 /** When a bid was published stands in its `timestamp`. */
@@ -17,17 +43,22 @@ const TIMESTAMP_LENGTH = 24;
 
 let latencies: number[] = [];
 
-process.on('message', (heard: WitnessPlan | 'reset' | 'report') => {
-  if (heard === 'reset') {
-    latencies = [];
-    process.send?.({ kind: 'reset' });
-  } else if (heard === 'report') {
-    const { p50, p99, max } = summarise(Float64Array.from(latencies));
-    process.send?.({ kind: 'report', p50, p99, max });
-  } else void watch(heard);
+process.on('message', (message: Watch | Reset | Hear) => {
+  switch (message.type) {
+    case 'watch':
+      void watch(message);
+      return;
+    case 'reset':
+      latencies = [];
+      say({ type: 'forgotten' });
+      return;
+    case 'hear':
+      say({ type: 'heard', latency: summarise(Float64Array.from(latencies)) });
+  }
 });
+process.on('disconnect', () => process.exit());
 
-async function watch({ port, token, itemId }: WitnessPlan): Promise<void> {
+async function watch({ port, token, itemId }: Watch): Promise<void> {
   await connectRawWatcher({
     port,
     token,
@@ -41,5 +72,9 @@ async function watch({ port, token, itemId }: WitnessPlan): Promise<void> {
       );
     },
   });
-  process.send?.({ kind: 'ready' });
+  say({ type: 'watching' });
+}
+
+function say(message: Watching | Forgotten | Heard): void {
+  process.send?.(message);
 }

@@ -18,6 +18,7 @@ import type {
   ReportEvery,
 } from './generator.ts';
 import { PinnedProcess } from './pinned-process.ts';
+import { thousands } from './report.ts';
 
 export interface StandOptions extends ContestantOptions {
   readonly kind: Kind;
@@ -64,6 +65,7 @@ export class Stand implements AsyncDisposable {
 
   /** Resolves once the clients are ready and the server knows of them all. */
   async connect(count: number): Promise<Connected> {
+    process.stderr.write(`${this.#options.kind}: connecting ${thousands(count)} clients\n`);
     const order: Connect = { type: 'connect', count };
     const connected = await this.#generator.ask<Connected>(order, 'connected');
     this.#connected += count;
@@ -76,7 +78,8 @@ export class Stand implements AsyncDisposable {
 
   /** Publishes for some seconds and waits until every frame has come. */
   async run(order: Omit<Run, 'type'>): Promise<Rate> {
-    const { chunkEvents, watchers } = order;
+    const { chunkEvents, watchers, seconds } = order;
+    process.stderr.write(`${this.#options.kind}: publishing for ${seconds} s\n`);
     const reports: ReportEvery = { type: 'report-every', frames: chunkEvents * watchers };
     this.#generator.send(reports);
     const run: Run = { type: 'run', ...order };

@@ -2,11 +2,16 @@
 import { describe, expect, test } from 'vitest';
 
 import {
+  authAim,
   bookAims,
+  fanoutAims,
   growthAims,
   latencyAim,
+  memoryAims,
   nextStepAim,
+  recoveryAim,
   slowAims,
+  tailAim,
   unevenness,
   workersAims,
 } from '../../bench/aims.ts';
@@ -17,6 +22,75 @@ const MIB = 2 ** 20;
 function met(aims: readonly Aim[]): boolean[] {
   return aims.map(({ isMet }) => isMet);
 }
+
+describe('bench:fanout', () => {
+  const good = { watchers: 1_000, singlesOfFloor: 0.95, singlesOfWs: 1.3, burstsOfFloor: 8 };
+
+  test.each([
+    ['as good as it must be', {}, [true, true, true]],
+    ['singles slower than the floor', { singlesOfFloor: 0.949 }, [false, true, true]],
+    ['singles hardly faster than ws', { singlesOfWs: 1.29 }, [true, false, true]],
+    ['bursts too slow', { burstsOfFloor: 7.9 }, [true, true, false]],
+    [
+      'nothing measured',
+      { singlesOfFloor: Number.NaN, singlesOfWs: Number.NaN, burstsOfFloor: Number.NaN },
+      [false, false, false],
+    ],
+  ])('%s', (_, found, isMet) => {
+    expect(met(fanoutAims({ ...good, ...found }))).toEqual(isMet);
+  });
+
+  test('what is wanted, and of what', () => {
+    expect(fanoutAims(good).map(({ what, aim }) => [what, aim])).toEqual([
+      ['single events at 1,000 watchers × the floor', 'at least 0.95'],
+      ['single events at 1,000 watchers × ws.send', 'at least 1.3'],
+      ['bursts of 16 at 1,000 watchers × the floor’s single events', 'at least 8'],
+    ]);
+  });
+});
+
+describe('bench:memory', () => {
+  test.each([
+    ['as good as it must be', { residentOfWs: 1.4, heldOfWs: 1.4 }, [true, true]],
+    ['the process too large', { residentOfWs: 1.41, heldOfWs: 1 }, [false, true]],
+    ['the connection too large', { residentOfWs: 1, heldOfWs: 1.41 }, [true, false]],
+    ['nothing measured', { residentOfWs: Number.NaN, heldOfWs: Number.NaN }, [false, false]],
+  ])('%s', (_, found, isMet) => {
+    expect(met(memoryAims(found))).toEqual(isMet);
+  });
+});
+
+describe('bench:auth', () => {
+  test.each([
+    ['as good as it must be', { byTheClock: 0.8, byProcessor: 0.8 }, true],
+    ['slow by the clock', { byTheClock: 0.79, byProcessor: 1 }, false],
+    ['dear by processor time', { byTheClock: 1, byProcessor: 0.79 }, false],
+    ['one of the two not measured', { byTheClock: 1, byProcessor: Number.NaN }, false],
+  ])('%s', (_, found, isMet) => {
+    expect(authAim(found).isMet).toBe(isMet);
+  });
+});
+
+describe('bench:tail', () => {
+  test.each([
+    [0.8, true],
+    [0.79, false],
+    [Number.NaN, false],
+  ])('%d of the pace of zongji: %s', (ofZongji, isMet) => {
+    expect(tailAim({ source: 'mysql', ofZongji }).isMet).toBe(isMet);
+  });
+});
+
+describe('bench:recovery', () => {
+  test.each([
+    ['as good as it must be', [10, 50, 20], true],
+    ['one phase too slow', [10, 50.1, 20], false],
+    ['one phase not measured', [10, Number.NaN, 20], false],
+    ['nothing measured', [], false],
+  ])('%s', (_, loopP99Ms, isMet) => {
+    expect(recoveryAim({ loopP99Ms }).isMet).toBe(isMet);
+  });
+});
 
 describe('bench:slow', () => {
   const good = { p99Share: 1.1, rssBytesBefore: 400 * MIB, rssBytesStalled: 464 * MIB };

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { expect, onTestFinished, test } from 'vitest';
 
-import { PinnedProcess } from '../../bench/pinned-process.ts';
+import { connectionsWithin, PinnedProcess } from '../../bench/pinned-process.ts';
 
 /** A process that says `heard` to everything and ends when it is told to. */
 const ECHO = `process.on('message', ({ type }) => {
@@ -35,4 +35,11 @@ test('a process that ends, or has ended, fails what is asked of it', async () =>
   await using process = echo();
   await expect(process.ask({ type: 'end' }, 'heard')).rejects.toThrow('ended before');
   await expect(process.ask({ type: 'any' }, 'heard')).rejects.toThrow('ended before');
+});
+
+test('connections are as many as open files allow, and none is no run', () => {
+  expect(connectionsWithin(110_000, 4_000, 10_000)).toBe(10_000);
+  expect(connectionsWithin(8_192, 4_000, 10_000)).toBe(4_192);
+  expect(() => connectionsWithin(4_000, 4_000, 10_000)).toThrow('ulimit -n');
+  expect(() => connectionsWithin(1_024, 4_000, 10_000)).toThrow('within 1024 open files');
 });

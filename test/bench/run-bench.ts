@@ -13,6 +13,7 @@ import { PROJECT_ROOT } from '../support/gavelcast-process.ts';
 export interface BenchRun {
   readonly report: Report;
   readonly stdout: string;
+  readonly stderr: string;
 }
 
 /** Runs `bench/<name>.ts` with these arguments. @throws when it fails or leaves no report */
@@ -29,8 +30,8 @@ export async function runBench(name: string, args: readonly string[]): Promise<B
     '--json',
     json,
   ];
-  const { stdout } = await promisify(execFile)(process.execPath, command, { cwd: PROJECT_ROOT });
+  const run = await promisify(execFile)(process.execPath, command, { cwd: PROJECT_ROOT });
   const report = readReport(readFileSync(json, 'utf8'));
   if (report === null) throw new Error(`bench/${name}.ts left no report`);
-  return { report, stdout };
+  return { report, ...run };
 }

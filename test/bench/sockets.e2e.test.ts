@@ -50,7 +50,8 @@ test(
   'bench:growth: an event is measured with few and with many connections and topics',
   async () => {
     const args = ['--few', '20', '--connections', '50', '--topics', '100', '--rounds', '1'];
-    const { report } = await runBench('growth', [...args, '--seconds', '0.1', '--idle', '0.1']);
+    const times = ['--seconds', '0.1', '--idle', '0.1'];
+    const { report, stderr } = await runBench('growth', [...args, ...times]);
     expect(report.details).toMatchObject({
       scales: [
         { connections: 20, topics: 20, idleCpuShare: null },
@@ -60,6 +61,9 @@ test(
     });
     expect(report.aims).toMatchObject([{ aim: 'at most 2' }, { aim: 'less than 10 %' }]);
     expect(report.charts?.map(({ name }) => name)).toEqual(['growth']);
+    for (const step of ['connecting 50 clients', 'idle for 0.1 s', 'publishing for 0.1 s']) {
+      expect(stderr).toContain(step);
+    }
   },
   WITHIN_MS,
 );
