@@ -49,6 +49,7 @@ process.on('message', (message: Watch | Hear) => {
       tellIfHeard();
   }
 });
+process.on('disconnect', () => process.exit());
 
 async function watch({ port, tokens, itemId, bids }: Watch): Promise<void> {
   const due = tokens.length * bids;

@@ -33,6 +33,7 @@ export interface Commit {
 process.once('message', (start: Write) => {
   void run(start);
 });
+process.on('disconnect', () => process.exit());
 
 async function run(start: Write): Promise<void> {
   const { host, port, user, password, database } = start;

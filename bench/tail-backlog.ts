@@ -47,7 +47,9 @@ export async function writeBacklog(flavour: Flavour, transactions: number): Prom
   const from = await binlogEnd(stage);
   await pool.query('CALL write_backlog(?)', [Math.ceil(transactions / 2)]);
   const until = await binlogEnd(stage);
-  if (from.file !== until.file) throw new Error('the backlog does not fit into one binlog file');
+  if (from.file !== until.file) {
+    throw new Error('the backlog does not fit into one binlog file: say fewer --transactions');
+  }
   return { stage, from, until, transactions, bytes: until.offset - from.offset };
 }
 

@@ -1,6 +1,6 @@
 /**
  * Reads a backlog once, in a process of its own: `zongji` alone, or all of our line from the binlog to encoded events.
- * Sent `{kind, source, from, until}`; answers with its times and its memory.
+ * Answers with its times and its memory.
  */
 import ZongJi from '@vlasky/zongji';
 import { encodeEvent } from '../src/protocol/event-message.ts';
@@ -14,8 +14,10 @@ import { RowReader } from '../cdc/tables/row-reader.ts';
 import { openSnapshot } from '../cdc/tables/snapshot.ts';
 import { compareBinlogPositions, type BinlogPosition } from '../cdc/source/source-position.ts';
 import type { SourceAddress } from '../test/support/gavelcast-process.ts';
+import type { Message } from './pinned-process.ts';
 
-export interface ReadOrder {
+export interface ReadOrder extends Message {
+  readonly type: 'read';
   /** `zongji-exact`: with the driver options without which decimals, big ids and times are not exact; ours has them. */
   readonly kind: 'zongji' | 'zongji-exact' | 'decode' | 'publish';
   readonly source: SourceAddress;
@@ -23,7 +25,8 @@ export interface ReadOrder {
   readonly until: BinlogPosition;
 }
 
-export interface ReadResult {
+export interface ReadResult extends Message {
+  readonly type: 'finished';
   readonly seconds: number;
   readonly cpuSeconds: number;
   readonly rows: number;
@@ -69,6 +72,7 @@ class Meter {
     this.#sample();
     const { rows, events } = this;
     return {
+      type: 'finished',
       seconds,
       cpuSeconds: (user + system) / 1e6,
       rows,
@@ -191,3 +195,4 @@ process.once('message', (order: ReadOrder) => {
     process.send?.(result, () => process.exit());
   });
 });
+process.on('disconnect', () => process.exit());

@@ -6,15 +6,15 @@
  * Each reading is a process of its own; the kinds take turns, so that what else the machine does hits all alike. The
  * figures are medians of the rounds.
  */
-import { fork, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 
 import { findInstallation, programOnPath } from '../test/support/database-installation.ts';
 import type { Flavour } from '../test/support/database-server.ts';
 import { tailAim } from './aims.ts';
 import { flavoursOf } from './flavours.ts';
+import { PinnedProcess } from './pinned-process.ts';
 import { publishReport, ratio, type TableRows } from './report.ts';
 import { median } from './statistics.ts';
 import { writeBacklog, type Backlog } from './tail-backlog.ts';
@@ -56,6 +56,7 @@ async function measure(flavour: Flavour): Promise<Measured> {
   try {
     for (let round = 1; round <= ROUNDS; round += 1) {
       for (const kind of KINDS) {
+        process.stderr.write(`${flavour}: round ${round.toString()}: ${kind} reads\n`);
         const result = await read(kind, backlog);
         note(kind, result.seconds);
         (cpuSeconds[kind] ??= []).push(result.cpuSeconds);
@@ -88,17 +89,9 @@ async function measure(flavour: Flavour): Promise<Measured> {
 
 async function read(kind: ReadOrder['kind'], backlog: Backlog): Promise<ReadResult> {
   const { from, until, stage } = backlog;
-  const reader = fork(fileURLToPath(new URL('tail-reader.ts', import.meta.url)), {
-    execArgv: ['--disable-warning=ExperimentalWarning', ...process.execArgv],
-  });
-  const order: ReadOrder = { kind, source: stage.source, from, until };
-  reader.send(order);
-  const answered = once(reader, 'message').then(([result]) => result as ReadResult);
-  const ended = once(reader, 'exit').then(() => {
-    throw new Error(`the reader (${kind}) ended without an answer`);
-  });
-  ended.catch(() => undefined);
-  return Promise.race([answered, ended]);
+  await using reader = new PinnedProcess('tail-reader.ts', 'anywhere');
+  const order: ReadOrder = { type: 'read', kind, source: stage.source, from, until };
+  return await reader.ask<ReadResult>(order, 'finished');
 }
 
 function toolOf(flavour: Flavour): string {
