@@ -80,6 +80,8 @@ async function measureRound(): Promise<Round> {
   }
   for (let left = CONNECTIONS; left > 0; left -= TURN) {
     for (const contestant of contestants) await takeTurn(contestant, Math.min(left, TURN));
+    // None always comes after the same.
+    contestants.reverse();
   }
   return new Map(contestants.map((contestant) => [contestant.name, paceOf(contestant)]));
 }

@@ -79,7 +79,7 @@ export class CatchUps {
   readonly #running = new Map<Connection, Waiting>();
   readonly #parked = new Map<Connection, Parked>();
   /** Found behind in this turn: whether they are slow is seen in the next one. */
-  #suspects = new Map<Connection, Unsent>();
+  #suspects = new Set<Connection>();
   /** Those that are behind because they are slow. */
   readonly #slow = new Set<Connection>();
   #isScheduled = false;
@@ -153,25 +153,22 @@ export class CatchUps {
 
   /**
    * TLS and HTTP take what they are given at the end of the turn at the earliest: a client that reads as fast as can be has
-   * much unsent until then. It is none the slower for that, nor while there is less unsent each time it is looked at.
+   * much unsent until then, and is none the slower for it.
    */
   #suspect(connection: Connection): void {
-    if (this.#suspects.has(connection)) return;
-    this.#suspects.set(connection, unsentOf(connection));
+    this.#suspects.add(connection);
     if (this.#suspects.size === 1) setImmediate(this.#judge);
   }
 
   readonly #judge = (): void => {
     const suspects = this.#suspects;
-    this.#suspects = new Map();
-    for (const [connection, before] of suspects) {
-      if (connection.way !== null || !connection.isAdmitted) continue;
-      if (!this.#isBackedUp(connection)) continue;
-      if (hasFallen(before, unsentOf(connection))) {
-        this.#suspect(connection);
-        continue;
-      }
-      // Everything in the history is written or on its way at this moment, or was left out for good.
+    this.#suspects = new Set();
+    for (const connection of suspects) {
+      if (connection.way !== null || !this.#isBackedUp(connection)) continue;
+      // What this turn owes it comes before its way; later it would be taken for answers that it does not read.
+      connection.replay([]);
+      if (!connection.isAdmitted) continue;
+      // Everything in the history is written at this moment, or was left out for good.
       void this.#start(connection);
       this.#conflate(connection);
       this.#park(connection);

@@ -234,6 +234,27 @@ describe('a client that does not read again is closed with 4002', () => {
     expect([...harness.gateway.stats().slowCloses]).toEqual([['stalled', 1]]);
   });
 
+  test('but not for bids, however many come in one turn', async () => {
+    await using harness = await portal();
+    const client = await socket(harness, 'v1');
+    client.pause();
+    const bids = Array.from({ length: 50_000 }, () => bidPlaced(1, 4, '12.00'));
+    harness.publish(...bids);
+    await new Promise(setImmediate);
+    // Those that come before it is found slow, and after.
+    for (let turn = 0; turn < 5; turn += 1) {
+      harness.publish(bidPlaced(1, 4, '13.00'), bidPlaced(1, 4, '14.00'));
+      await new Promise(setImmediate);
+    }
+    expect(harness.gateway.stats().clientsSlow).toBe(1);
+    expect(harness.gateway.stats().slowCloses.size).toBe(0);
+    const last = bidPlaced(1, 4, '15.00');
+    harness.publish(last);
+    const heard = await client.readUntil(last);
+    const stoodFor = heard.map(({ skipped }) => 1 + Number(skipped ?? 0));
+    expect(stoodFor.reduce((sum, count) => sum + count, 0)).toBe(bids.length + 11);
+  });
+
   test('when what it needs has left the history', async () => {
     await using harness = await portal({
       ...limits({ stalledMsMax: 2_000 }),

@@ -40,6 +40,7 @@ function full() {
     coverage: new Coverage(),
     backlogBytes: 500,
     queuedBytes: 500,
+    replay: () => undefined,
     onceDrained: () => undefined,
     isClosing: () => closes.length > 0,
   };
