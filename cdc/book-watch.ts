@@ -3,7 +3,7 @@
  * completes. It only reports, in the log and in counters; it never changes the book.
  */
 import { setImmediate as nextTurn, setTimeout as delay } from 'node:timers/promises';
-import { OverdueAuctions } from '../src/auction/overdue.ts';
+import { OverdueAuctions, SHOWN_MAX } from '../src/auction/overdue.ts';
 import type { ItemId } from '../src/auction/ids.ts';
 import { AppError } from '../src/errors.ts';
 import type { Clock, Log } from '../src/ports.ts';
@@ -44,8 +44,6 @@ export interface BookCounters {
   readonly overdueNow: number;
 }
 
-/** Item ids in one log line. */
-const SHOWN_MAX = 20;
 const OVERDUE_EVERY_MS = 5_000;
 
 export class BookWatch {
@@ -127,18 +125,18 @@ export class BookWatch {
     let step = check.next();
     while (step.done !== true) {
       await nextTurn();
+      if (this.#stopping.signal.aborted || this.#options.current() !== watched) return;
       step = check.next();
     }
-    const { found, total } = step.value;
+    const { found, shown, total } = step.value;
     this.#counters.overdueNow = total;
-    if (found.length === 0) return;
-    this.#counters.overdueAuctions += found.length;
+    if (found === 0) return;
+    this.#counters.overdueAuctions += found;
     const seconds = Math.round(this.#options.overdueAfterMs / 1000).toString();
     const text =
-      `${counted(found.length)} still active more than ${seconds} s past the end: ` +
+      `${counted(found)} still active more than ${seconds} s past the end: ` +
       'the completion cron is not running';
-    const items = found.slice(0, SHOWN_MAX).map(({ itemId }) => itemId);
-    this.#deps.log.warn({ count: found.length, total, items, text }, 'auction overdue');
+    this.#deps.log.warn({ count: found, total, items: shown, text }, 'auction overdue');
   }
 
   async #repeat(everyMs: number, work: () => unknown): Promise<void> {

@@ -4,27 +4,25 @@
  */
 import type { ItemId } from './ids.ts';
 
-/** An auction that should have been completed. */
-export interface OverdueAuction {
-  readonly itemId: ItemId;
-  readonly endTimeMs: number;
-}
-
 export interface OverdueReport {
-  /** Those not reported before with this end, in order of their end. */
-  readonly found: readonly OverdueAuction[];
+  /** How many were not reported before with this end. */
+  readonly found: number;
+  /** Some of these, at most {@link SHOWN_MAX}. */
+  readonly shown: readonly ItemId[];
   /** All that are overdue now. */
   readonly total: number;
 }
 
-/** Auctions looked at between two pauses: well below a millisecond. */
+/** Auctions named in one report. */
+export const SHOWN_MAX = 20;
+/** Auctions looked at between two pauses: a fraction of a millisecond. */
 const PAUSE_EVERY = 2_048;
 
 /** Tells each overdue auction once; again when its end is moved and passes once more. */
 export class OverdueAuctions {
   readonly #afterMs: number;
-  /** Auction → the end with which it was told. */
-  #told = new Map<ItemId, number>();
+  /** Auction → the end with which it was told: those that are overdue. */
+  readonly #told = new Map<ItemId, number>();
 
   /** @param afterMs milliseconds past the end that completion may take */
   constructor(afterMs: number) {
@@ -33,22 +31,30 @@ export class OverdueAuctions {
 
   /**
    * Pauses now and then: when nothing is completed for long there may be a million, and what is live is not to wait for them.
+   * A check that is given up half way is made good by the next.
    *
    * @param past active auctions past their end, with that end in epoch ms; may change during a pause
    */
   *check(past: ReadonlyMap<ItemId, number>, nowMs: number): Generator<undefined, OverdueReport> {
-    const told = new Map<ItemId, number>();
-    const found: OverdueAuction[] = [];
     let looked = 0;
-    for (const [itemId, endTimeMs] of past) {
+    for (const [itemId, endTimeMs] of this.#told) {
       looked += 1;
       if (looked % PAUSE_EVERY === 0) yield;
-      if (nowMs - endTimeMs < this.#afterMs) continue;
-      told.set(itemId, endTimeMs);
-      if (this.#told.get(itemId) !== endTimeMs) found.push({ itemId, endTimeMs });
+      if (past.get(itemId) !== endTimeMs) this.#told.delete(itemId);
     }
-    this.#told = told;
-    found.sort((a, b) => a.endTimeMs - b.endTimeMs);
-    return { found, total: told.size };
+    let found = 0;
+    const shown: ItemId[] = [];
+    // Those that come to be past their end meanwhile are at the end of the map, and for the next check.
+    let left = past.size;
+    for (const [itemId, endTimeMs] of past) {
+      if (left === 0) break;
+      left -= 1;
+      if (left % PAUSE_EVERY === 0) yield;
+      if (nowMs - endTimeMs < this.#afterMs || this.#told.get(itemId) === endTimeMs) continue;
+      this.#told.set(itemId, endTimeMs);
+      found += 1;
+      if (shown.length < SHOWN_MAX) shown.push(itemId);
+    }
+    return { found, shown, total: this.#told.size };
   }
 }
