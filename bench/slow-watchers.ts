@@ -6,7 +6,7 @@ import type { Socket } from 'node:net';
 import { connectRawWatcher } from '../test/support/raw-watcher.ts';
 import { until } from '../test/support/until.ts';
 import type { Message } from './pinned-process.ts';
-import { summarise, type Summary } from './statistics.ts';
+import { summarise, type Summary, type Window } from './statistics.ts';
 
 export interface Watch extends Message {
   readonly type: 'watch';
@@ -44,14 +44,16 @@ export interface Left extends Message {
 export interface Hear extends Message {
   readonly type: 'hear';
   readonly due: number;
+  /** Epoch ms from which windows of a second are laid, up to the next of these. */
+  readonly marks: readonly number[];
 }
 
 export interface Heard extends Message {
   readonly type: 'heard';
   /** Milliseconds. */
   readonly latency: Summary;
-  /** The p99, in ms, of what was published in each whole second since the first of them. */
-  readonly p99BySecond: readonly number[];
+  /** For each mark its windows. */
+  readonly windows: readonly (readonly Window[])[];
 }
 
 /** Sockets that are connecting at once. */
@@ -67,6 +69,7 @@ let subscribed = 0;
 let latenciesMs: number[] = [];
 let publishedAtsMs: number[] = [];
 let due: number | null = null;
+let marks: readonly number[] = [];
 
 process.on('message', (message: Watch | Stall | Leave | Hear) => {
   switch (message.type) {
@@ -88,7 +91,7 @@ process.on('message', (message: Watch | Stall | Leave | Hear) => {
       say({ type: 'left' });
       return;
     case 'hear':
-      ({ due } = message);
+      ({ due, marks } = message);
       tellIfHeard();
   }
 });
@@ -142,21 +145,30 @@ function hear(payload: Buffer): void {
 
 function tellIfHeard(): void {
   if (due === null || latenciesMs.length < due) return;
-  const p99BySecond = bySecond();
+  const windows = windowed();
   const latency = summarise(Float64Array.from(latenciesMs));
   latenciesMs = [];
   publishedAtsMs = [];
   due = null;
-  say({ type: 'heard', latency, p99BySecond });
+  say({ type: 'heard', latency, windows });
 }
 
-function bySecond(): number[] {
-  const [firstMs = 0] = publishedAtsMs;
-  const seconds: number[][] = [];
+function windowed(): Window[][] {
+  const all = marks.map((): number[][] => []);
   for (const [at, publishedAtMs] of publishedAtsMs.entries()) {
-    const second = Math.max(0, Math.floor((publishedAtMs - firstMs) / 1000));
-    (seconds[second] ??= []).push(latenciesMs[at] ?? Number.NaN);
+    const mark = Math.max(
+      0,
+      marks.findLastIndex((ms) => ms <= publishedAtMs),
+    );
+    const second = Math.max(0, Math.floor((publishedAtMs - (marks[mark] ?? 0)) / 1000));
+    const windows = all[mark] ?? [];
+    while (windows.length <= second) windows.push([]);
+    windows[second]?.push(latenciesMs[at] ?? Number.NaN);
   }
-  // The last one is not whole.
-  return seconds.slice(0, -1).map((second) => summarise(Float64Array.from(second)).p99);
+  return all.map((windows) =>
+    windows.map((latencies) => ({
+      p99: summarise(Float64Array.from(latencies)).p99,
+      samples: latencies.length,
+    })),
+  );
 }

@@ -8,8 +8,9 @@
  * and the memory of this process. The medians of the rounds are given.
  *
  * One hiccup of the machine is a multiple of the p99. So rounds are many and short, just longer than it takes to stall and
- * be cut, and what is compared is a round without hiccups: of each second of a round the median p99 over the rounds, then
- * the mean over the seconds. What the stalled client costs, and when, it costs in every round; a hiccup comes at any time.
+ * be cut, and what is compared is a round without hiccups: windows of a second are laid from the beginning of a round and
+ * anew from each time the stalled client was cut and comes back; of each window the median p99 over the rounds, then the mean
+ * over the windows. What the stalled client costs it costs in every round, and in the same window; a hiccup comes at any time.
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
@@ -27,7 +28,7 @@ import { PinnedProcess, pinningNotes, stayOnServerCore } from './pinned-process.
 import { publishReport, thousands, type TableRows } from './report.ts';
 import { SILENT_LOG } from './silent-log.ts';
 import type { Hear, Heard, Leave, Left, Stall, Stalled, Watch, Watching } from './slow-watchers.ts';
-import { median, type Summary } from './statistics.ts';
+import { median, smoothed, type Summary, type Window } from './statistics.ts';
 
 const { values: options } = parseArgs({
   options: {
@@ -53,12 +54,14 @@ const CLOSES_MIN = Math.floor((EVENTS * ROUNDS) / 200_000);
 /** Frames that take longer than this after the last was published were lost: the benchmark fails then. */
 const LOST_AFTER_MS = 60_000;
 const LOOK_EVERY_MS = 100;
+const CUT_LOOK_EVERY_MS = 20;
 const TICK_MS = 5;
 
 interface Phase {
   /** Milliseconds from `publish` to the client. */
   readonly latency: Summary;
-  readonly p99BySecond: readonly number[];
+  /** Of the first mark, the beginning, and of each time the stalled client was cut. */
+  readonly windows: readonly (readonly Window[])[];
   readonly seconds: number;
   readonly rssMaxBytes: number;
   /** How often the gateway has closed a slow client, and why. */
@@ -123,13 +126,16 @@ async function measureStalled(gateway: Gateway, watchers: PinnedProcess): Promis
   const stall: Stall = { type: 'stall' };
   await watchers.ask<Stalled>(stall, 'stalled');
   let closed = closesOf(gateway);
+  const cutsMs: number[] = [];
   const timer = setInterval(() => {
     if (closesOf(gateway) === closed) return;
     closed = closesOf(gateway);
+    cutsMs.push(epochMs() - CUT_LOOK_EVERY_MS);
     watchers.send(stall);
-  }, LOOK_EVERY_MS);
-  const phase = await measure(gateway, watchers, EVENTS);
-  clearInterval(timer);
+  }, CUT_LOOK_EVERY_MS);
+  const phase = await measure(gateway, watchers, EVENTS, cutsMs).finally(() => {
+    clearInterval(timer);
+  });
   const leave: Leave = { type: 'leave' };
   await watchers.ask<Left>(leave, 'left');
   await until(() => gateway.stats().connectionsOpen === CLIENTS, {
@@ -142,19 +148,26 @@ function closesOf(gateway: Gateway): number {
   return [...gateway.stats().slowCloses.values()].reduce((sum, count) => sum + count, 0);
 }
 
-async function measure(gateway: Gateway, watchers: PinnedProcess, count: number): Promise<Phase> {
+/** @param cutsMs epoch ms of each time the stalled client was cut; grows meanwhile */
+async function measure(
+  gateway: Gateway,
+  watchers: PinnedProcess,
+  count: number,
+  cutsMs: readonly number[] = [],
+): Promise<Phase> {
   // The counts are live.
   const before = { ...gateway.stats(), slowCloses: new Map(gateway.stats().slowCloses) };
   let rssMaxBytes = 0;
   const timer = setInterval(() => {
     rssMaxBytes = Math.max(rssMaxBytes, process.memoryUsage.rss());
   }, LOOK_EVERY_MS);
-  const startedAt = performance.now();
+  const startedAtMs = epochMs();
   await publishAll(gateway, count);
-  const seconds = (performance.now() - startedAt) / 1000;
+  const seconds = (epochMs() - startedAtMs) / 1000;
   clearInterval(timer);
-  const hear: Hear = { type: 'hear', due: (count * CLIENTS) / ITEMS };
-  const { latency, p99BySecond } = await watchers.ask<Heard>(hear, 'heard', LOST_AFTER_MS);
+  const marks = [startedAtMs, ...cutsMs];
+  const hear: Hear = { type: 'hear', due: (count * CLIENTS) / ITEMS, marks };
+  const { latency, windows } = await watchers.ask<Heard>(hear, 'heard', LOST_AFTER_MS);
   const { slowCloses, eventsConflated } = gateway.stats();
   const closes = Object.fromEntries(
     [...slowCloses].map(([reason, times]) => [
@@ -164,7 +177,7 @@ async function measure(gateway: Gateway, watchers: PinnedProcess, count: number)
   );
   process.stderr.write(`p99 ${latency.p99.toFixed(2)} ms, closed ${JSON.stringify(closes)}\n`);
   const conflated = eventsConflated - before.eventsConflated;
-  return { latency, p99BySecond, seconds, rssMaxBytes, closes, eventsConflated: conflated };
+  return { latency, windows, seconds, rssMaxBytes, closes, eventsConflated: conflated };
 }
 
 /** Publishes at the rate, item after item; when it was published stands in each event. */
@@ -176,7 +189,7 @@ async function publishAll(gateway: Gateway, count: number): Promise<void> {
     const events: DomainEvent[] = [];
     for (; published < due; published += 1) {
       const bid = bids.next((published % ITEMS) + 1);
-      const nowUs = Math.round((performance.timeOrigin + performance.now()) * 1000);
+      const nowUs = Math.round(epochMs() * 1000);
       events.push({
         ...bid,
         eventId: `${bid.eventId}${nextRun}` as typeof bid.eventId,
@@ -197,11 +210,12 @@ const over = (rounds: readonly Round[], value: (round: Round) => number): number
 
 /** As the head of this file says, in ms. */
 function smoothP99(rounds: readonly Round[], kind: keyof Round): number {
-  const seconds = Math.min(...rounds.map((round) => round[kind].p99BySecond.length));
-  const medians = Array.from({ length: seconds }, (_, at) =>
-    over(rounds, (round) => round[kind].p99BySecond[at] ?? Number.NaN),
-  );
-  return medians.reduce((sum, value) => sum + value, 0) / seconds;
+  return smoothed(rounds.map((round) => round[kind].windows));
+}
+
+/** On the clock by which events are dated. */
+function epochMs(): number {
+  return performance.timeOrigin + performance.now();
 }
 
 const KINDS = ['without', 'withOne'] as const;

@@ -27,6 +27,40 @@ export function median(values: readonly number[]): number {
   return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
 }
 
+/** What was measured in one second, or in what was left of it. */
+export interface Window {
+  readonly p99: number;
+  readonly samples: number;
+}
+
+/**
+ * The p99 of a round in which nothing happens that does not happen in all: of each window the median over the rounds, then the
+ * mean over the windows by their samples. NaN of none.
+ *
+ * @param rounds of each round, its parts, and of each part its windows; a window that most rounds lack is left out
+ */
+export function smoothed(rounds: readonly (readonly (readonly Window[])[])[]): number {
+  const windowsOf = new Map<string, Window[]>();
+  for (const parts of rounds) {
+    for (const [part, windows] of parts.entries()) {
+      for (const [at, window] of windows.entries()) {
+        const place = `${part} ${at}`;
+        windowsOf.set(place, [...(windowsOf.get(place) ?? []), window]);
+      }
+    }
+  }
+  let sum = 0;
+  let weight = 0;
+  for (const windows of windowsOf.values()) {
+    if (windows.length * 2 < rounds.length) continue;
+    const samples = median(windows.map((window) => window.samples));
+    if (samples === 0) continue;
+    sum += samples * median(windows.map(({ p99 }) => p99));
+    weight += samples;
+  }
+  return sum / weight;
+}
+
 /** A plain text table; the first row is the heading, numbers are right-aligned. */
 export function table(rows: readonly (readonly string[])[]): string {
   const widths = (rows[0] ?? []).map((_, column) =>
