@@ -69,14 +69,15 @@ export function memoryAims(of: {
   ];
 }
 
-/** Of `bench:auth`: connections accepted over those that `ws` accepts of anybody. */
-export function authAim(of: { readonly byTheClock: number; readonly byProcessor: number }): Aim {
-  // Where clients set the pace, the clock flatters: then the server's own time is what counts.
-  return atLeast(
-    'upgrades with a JWT × ws without, by the clock or by processor time, whichever is less',
-    AUTH_OF_WS_MIN,
-    Math.min(of.byTheClock, of.byProcessor),
-  );
+/**
+ * Of `bench:auth`: connections accepted over those that `ws` accepts of anybody. The clock tells what a storm would notice;
+ * it flatters whoever works while the clients are what all wait for, so the server's own time is held to the same.
+ */
+export function authAims(of: { readonly byTheClock: number; readonly byProcessor: number }): Aim[] {
+  return [
+    atLeast('upgrades with a JWT a second × ws without', AUTH_OF_WS_MIN, of.byTheClock),
+    atLeast('the same per CPU second of the server', AUTH_OF_WS_MIN, of.byProcessor),
+  ];
 }
 
 /** Of `bench:tail`, for each source. */

@@ -8,7 +8,7 @@
  */
 import { parseArgs } from 'node:util';
 
-import { authAim } from './aims.ts';
+import { authAims } from './aims.ts';
 import type { Kind } from './contestants.ts';
 import {
   connectionsWithin,
@@ -152,7 +152,7 @@ const byTheClock = over(rounds, OURS, ({ perSecond }, ws) => perSecond / ws.perS
 const byProcessor = over(rounds, OURS, ({ perCpuSecond }, ws) => perCpuSecond / ws.perCpuSecond);
 await publishReport('auth', options.json, {
   tables: [tableOf(rounds)],
-  aims: [authAim({ byTheClock, byProcessor })],
+  aims: authAims({ byTheClock, byProcessor }),
   charts: [
     {
       name: 'auth',
