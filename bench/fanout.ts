@@ -24,6 +24,7 @@ import {
 } from './report.ts';
 import { Stand, type Rate } from './stand.ts';
 import { median } from './statistics.ts';
+import { inTurns } from './turns.ts';
 
 const { values: options } = parseArgs({
   options: {
@@ -49,8 +50,6 @@ const BURST = 16;
 /** Bytes that may be under way to one client: below what makes a gateway count it as slow, and deep enough to fill waits. */
 const UNDER_WAY_BYTES_MAX = 55_000;
 const EVENT_BYTES = 204;
-/** How long one contestant runs before it is the next one's turn. */
-const TURN_SECONDS = 0.25;
 /** The aims are set for this many watchers. */
 const AIMED_AT = 1_000;
 
@@ -62,11 +61,6 @@ const MODES = {
 type Mode = keyof typeof MODES;
 type Rates = Readonly<Record<Mode, Rate>>;
 
-interface Contestant {
-  readonly kind: Kind;
-  readonly stand: Stand;
-}
-
 interface Measured {
   readonly watchers: number;
   /** One entry a round. */
@@ -75,68 +69,23 @@ interface Measured {
 
 /** One round: all contestants are up and connected, and one at a time runs. */
 async function measure(watchers: number): Promise<Readonly<Record<Kind, Rates>>> {
-  await using stands = new AsyncDisposableStack();
-  const contestants: Contestant[] = [];
+  await using stack = new AsyncDisposableStack();
+  const stands = new Map<Kind, Stand>();
   for (const kind of KINDS) {
-    const stand = stands.use(await Stand.start({ kind, clients: watchers, topicsEach: 1 }));
+    const stand = stack.use(await Stand.start({ kind, clients: watchers, topicsEach: 1 }));
     await stand.connect(watchers);
-    contestants.push({ kind, stand });
+    stands.set(kind, stand);
   }
-  const orderOf = (mode: Mode): Omit<Run, 'type' | 'seconds'> => {
+  const runOf = (mode: Mode, seconds: number): Omit<Run, 'type'> => {
     const { eventsPerTurn, apart } = MODES[mode];
-    return {
-      topics: 1,
-      watchers,
-      eventsPerTurn,
-      apart,
-      chunkEvents: chunkOf(watchers, MODES[mode]),
-    };
+    const chunkEvents = chunkOf(watchers, MODES[mode]);
+    return { topics: 1, watchers, eventsPerTurn, apart, chunkEvents, seconds };
   };
-  for (const { stand } of contestants) {
-    await stand.run({ ...orderOf('single'), seconds: WARM_UP_SECONDS });
-  }
-  const single = await inTurns(contestants, orderOf('single'));
-  const stream = await inTurns(contestants, orderOf('stream'));
-  const burst = await inTurns(contestants, orderOf('burst'));
-  return recordOf((kind) => ({ single: single[kind], stream: stream[kind], burst: burst[kind] }));
-}
-
-/** Runs them all by turns until each has had its seconds. Every second time backwards: none always comes after the same. */
-async function inTurns(
-  contestants: readonly Contestant[],
-  order: Omit<Run, 'type' | 'seconds'>,
-): Promise<Readonly<Record<Kind, Rate>>> {
-  const rates = recordOf((): Rate[] => []);
-  const turns = Math.max(1, Math.round(SECONDS / TURN_SECONDS));
-  for (let turn = 0; turn < turns; turn += 1) {
-    for (const { kind, stand } of turn % 2 === 0 ? contestants : contestants.toReversed()) {
-      rates[kind].push(await stand.run({ ...order, seconds: SECONDS / turns }));
-    }
-  }
-  return recordOf((kind) => together(rates[kind]));
-}
-
-/** What came of several runs, as if they had been one. */
-function together(rates: readonly Rate[]): Rate {
-  const sum = (value: (rate: Rate) => number): number =>
-    rates.reduce((total, rate) => total + value(rate), 0);
-  const events = sum((rate) => rate.events);
-  const deliveries = sum((rate) => rate.deliveries);
-  const seconds = sum((rate) => rate.seconds);
-  const waitedSeconds = sum((rate) => rate.waitedSeconds);
-  const cpuSeconds = sum((rate) => rate.cpuSeconds);
-  return {
-    type: 'ran',
-    events,
-    deliveries,
-    seconds,
-    waitedSeconds,
-    cpuSeconds,
-    serverCpuShare: cpuSeconds / seconds,
-    generatorCpuShare: sum((rate) => rate.generatorCpuShare * rate.seconds) / seconds,
-    deliveriesPerSecond: deliveries / seconds,
-    deliveriesPerCpuSecond: deliveries / cpuSeconds,
-  };
+  for (const stand of stands.values()) await stand.run(runOf('single', WARM_UP_SECONDS));
+  const single = await inTurns(stands, runOf('single', SECONDS));
+  const stream = await inTurns(stands, runOf('stream', SECONDS));
+  const burst = await inTurns(stands, runOf('burst', SECONDS));
+  return recordOf((kind) => ({ single: single(kind), stream: stream(kind), burst: burst(kind) }));
 }
 
 function recordOf<Value>(valueOf: (kind: Kind) => Value): Record<Kind, Value> {

@@ -6,7 +6,7 @@
  * with one worker, and to one with two: first one at a time, each when everybody has the last, so that nothing can be joined
  * and every delivery is a write; then as many as they will take, where what waits for a worker is joined. Processor time is
  * that of all of the server's processes. With fewer than four cores they share one core: that measures what a delivery
- * costs, and no gain. Ratios are taken within a round, and the medians of the rounds are given.
+ * costs, and no gain. The three take turns of a quarter of a second. Ratios are taken within a round, and the medians of the rounds are given.
  */
 import { parseArgs } from 'node:util';
 
@@ -23,6 +23,7 @@ import {
 } from './report.ts';
 import { Stand, type Rate } from './stand.ts';
 import { median } from './statistics.ts';
+import { inTurns } from './turns.ts';
 
 const { values: options } = parseArgs({
   options: {
@@ -58,24 +59,39 @@ interface Measured {
 
 type Round = Readonly<Record<Setup, Measured>>;
 
-async function measure(setup: Setup): Promise<Measured> {
-  const workers = WORKERS[setup];
-  await using stand = await Stand.start({
-    kind: 'gavelcast',
-    clients: WATCHERS,
-    topicsEach: 1,
-    workers,
-  });
-  await stand.connect(WATCHERS);
+/** All three are up and connected, and one at a time runs. */
+async function measureRound(): Promise<Round> {
+  await using stack = new AsyncDisposableStack();
+  const stands = new Map<Setup, Stand>();
+  for (const setup of SETUPS) {
+    const workers = WORKERS[setup];
+    const options = { kind: 'gavelcast', clients: WATCHERS, topicsEach: 1, workers } as const;
+    const stand = stack.use(await Stand.start(options));
+    await stand.connect(WATCHERS);
+    stands.set(setup, stand);
+  }
   const order = { topics: 1, watchers: WATCHERS, eventsPerTurn: 1 };
-  await stand.run({ ...order, ...MANY, seconds: SECONDS / 2 });
-  const single = await stand.run({ ...order, ...ONE_AT_A_TIME, seconds: SECONDS });
-  const joined = await stand.run({ ...order, ...MANY, seconds: SECONDS });
-  const { connectionsByWorker } = await stand.weigh(false);
-  process.stderr.write(`${setup}: ${thousands(single.deliveriesPerCpuSecond)} per CPU second\n`);
-  const uneven = unevenness(connectionsByWorker, { workers, connections: WATCHERS });
-  const shares = connectionsByWorker.map((held) => held / WATCHERS);
-  return { single, joined, shares, uneven };
+  for (const stand of stands.values()) {
+    await stand.run({ ...order, ...MANY, seconds: SECONDS / 2 });
+  }
+  const single = await inTurns(stands, { ...order, ...ONE_AT_A_TIME, seconds: SECONDS });
+  const joined = await inTurns(stands, { ...order, ...MANY, seconds: SECONDS });
+  const measured = async (setup: Setup): Promise<Measured> => {
+    const held = (await stands.get(setup)?.weigh(false))?.connectionsByWorker ?? [];
+    const perCpuSecond = thousands(single(setup).deliveriesPerCpuSecond);
+    process.stderr.write(`${setup}: ${perCpuSecond} per CPU second\n`);
+    return {
+      single: single(setup),
+      joined: joined(setup),
+      shares: held.map((connections) => connections / WATCHERS),
+      uneven: unevenness(held, { workers: WORKERS[setup], connections: WATCHERS }),
+    };
+  };
+  return {
+    'one process': await measured('one process'),
+    'one worker': await measured('one worker'),
+    'two workers': await measured('two workers'),
+  };
 }
 
 const over = (rounds: readonly Round[], value: (round: Round) => number): number =>
@@ -139,13 +155,7 @@ function chartOf(rounds: readonly Round[]): Chart {
 
 stayOffServerCore();
 const rounds: Round[] = [];
-for (let round = 0; round < ROUNDS; round += 1) {
-  rounds.push({
-    'one process': await measure('one process'),
-    'one worker': await measure('one worker'),
-    'two workers': await measure('two workers'),
-  });
-}
+while (rounds.length < ROUNDS) rounds.push(await measureRound());
 const shared = 'Fewer than four cores: all processes of the server share one, and no gain is told.';
 await publishReport('workers', options.json, {
   tables: [tableOf(rounds)],
