@@ -48,8 +48,8 @@ const RATE = Number(options.rate);
 /** Each is watched by two of the clients that read. */
 const ITEMS = Math.ceil(CLIENTS / 2);
 const HISTORY_EVENTS = Math.min(EVENTS, OPTIONS.history.eventsMax);
-/** The history is filled and then renewed, so that neither it nor the heap around it grows in any round. */
-const WARM_UP_EVENTS = 2 * HISTORY_EVENTS;
+/** The history is filled and then renewed, and the heap around it has come to its size, before anybody stalls. */
+const WARM_UP_EVENTS = 4 * HISTORY_EVENTS;
 /** Of the stalled client: it is cut once in each round, or nearly. Small runs are too short for any. */
 const CLOSES_MIN = Math.floor((EVENTS * ROUNDS) / 200_000);
 /** Frames that take longer than this after the last was published were lost: the benchmark fails then. */
