@@ -74,7 +74,7 @@ test(
     const { report } = await runBench('auth', ['--connections', '30', '--rounds', '1']);
     expect(report.details).toMatchObject({ connections: 30 });
     expect(report.tables[0]).toHaveLength(5);
-    expect(report.aims).toMatchObject([{ aim: 'at least 0.8' }]);
+    expect(report.aims).toMatchObject([{ aim: 'at least 0.8' }, { aim: 'at least 0.8' }]);
   },
   WITHIN_MS,
 );
