@@ -125,7 +125,7 @@ export class BookWatch {
     let step = check.next();
     while (step.done !== true) {
       await nextTurn();
-      if (this.#stopping.signal.aborted || this.#options.current() !== watched) return;
+      if (this.#stopping.signal.aborted) return;
       step = check.next();
     }
     const { found, shown, total } = step.value;

@@ -29,7 +29,7 @@ export class ClientSocket extends WebSocket implements Transport, Waiting {
   #owner: SocketOwner | null = null;
   #wire: Socket | null = null;
   #direct: DirectWrites | null = null;
-  /** Kept, as is what the stream holds: to look at the socket and its stream costs a tenth of what a write costs. */
+  /** Kept, as is what the stream holds: to look at the socket and its stream costs a twentieth of what a write costs. */
   #handle: Handle | null = null;
   /** False only while nothing can wait in the stream. */
   #mayHoldBytes = true;

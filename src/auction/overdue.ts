@@ -31,7 +31,6 @@ export class OverdueAuctions {
 
   /**
    * Pauses now and then: when nothing is completed for long there may be a million, and what is live is not to wait for them.
-   * A check that is given up half way is made good by the next.
    *
    * @param past active auctions past their end, with that end in epoch ms; may change during a pause
    */
@@ -49,11 +48,13 @@ export class OverdueAuctions {
     for (const [itemId, endTimeMs] of past) {
       if (left === 0) break;
       left -= 1;
+      if (nowMs - endTimeMs >= this.#afterMs && this.#told.get(itemId) !== endTimeMs) {
+        this.#told.set(itemId, endTimeMs);
+        found += 1;
+        if (shown.length < SHOWN_MAX) shown.push(itemId);
+      }
+      // Last: what was read of the map before a pause may not be so after it.
       if (left % PAUSE_EVERY === 0) yield;
-      if (nowMs - endTimeMs < this.#afterMs || this.#told.get(itemId) === endTimeMs) continue;
-      this.#told.set(itemId, endTimeMs);
-      found += 1;
-      if (shown.length < SHOWN_MAX) shown.push(itemId);
     }
     return { found, shown, total: this.#told.size };
   }

@@ -56,11 +56,16 @@ test('a hundred thousand overdue auctions are looked at in pieces, some leaving 
   const overdue = new OverdueAuctions(AFTER_MS);
   const checking = overdue.check(past, 1e9);
   let pauses = 0;
+  let left = 0;
   let step = checking.next();
   while (step.done !== true) {
     pauses += 1;
-    // Of those that were looked at one leaves, and one leaves and comes back.
+    // Of those that were looked at one leaves, and one leaves and comes back; of the others the next leaves.
     past.delete(itemIdOf(`${pauses}`));
+    if (pauses <= 48) {
+      past.delete(itemIdOf(`${(100_000 % 2_048) + 2_048 * (pauses - 1) + left + 1}`));
+      left += 1;
+    }
     const back = itemIdOf(`${1_000 + pauses}`);
     past.delete(back);
     past.set(back, 999 + pauses);
@@ -71,7 +76,7 @@ test('a hundred thousand overdue auctions are looked at in pieces, some leaving 
   // What has left in the meantime is known to the next check.
   const next = check(overdue, past, 1e9);
   expect(next.total).toBe(past.size);
-  expect(step.value.found + next.found).toBe(100_000);
+  expect(step.value.found + next.found).toBe(100_000 - left);
 });
 
 describe('the countdown knows who is past the end', () => {
