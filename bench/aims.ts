@@ -31,6 +31,15 @@ const BOOK_START_SECONDS_MAX = 15;
 /** A search through all auctions would cost a thousand times as much among a thousand times as many. */
 const NEXT_STEP_TIMES_MAX = 10;
 
+/** How a value is written. */
+interface Shown {
+  readonly unit: string;
+  readonly digits: number;
+}
+
+const RATIO: Shown = { unit: '', digits: 2 };
+const MS: Shown = { unit: ' ms', digits: 1 };
+
 /** Of `bench:fanout`: deliveries a second over those of others in the same round. */
 export function fanoutAims(of: {
   readonly watchers: number;
@@ -57,15 +66,10 @@ export function memoryAims(of: {
   readonly residentOfWs: number;
   readonly heldOfWs: number;
 }): Aim[] {
-  const aim = (what: string, value: number): Aim => ({
-    what,
-    aim: `at most ${MEMORY_OF_WS_MAX}`,
-    measured: ratio(value),
-    isMet: value <= MEMORY_OF_WS_MAX,
-  });
+  const what = 'authenticated connection with three subscriptions × ws, idle';
   return [
-    aim('authenticated connection with three subscriptions × ws, idle', of.residentOfWs),
-    aim('the same, without the young generation of either', of.heldOfWs),
+    atMost(what, MEMORY_OF_WS_MAX, of.residentOfWs),
+    atMost('the same, without the young generation of either', MEMORY_OF_WS_MAX, of.heldOfWs),
   ];
 }
 
@@ -89,16 +93,8 @@ export function tailAim(of: { readonly source: string; readonly ofZongji: number
 /** Of `bench:recovery`: of the phases in which clients connect and recover, the worst. */
 export function recoveryAim(of: { readonly loopP99Ms: readonly number[] }): Aim {
   const worstMs = of.loopP99Ms.length === 0 ? Number.NaN : Math.max(...of.loopP99Ms);
-  return {
-    what: 'event loop p99 while clients connect and recover',
-    aim: `at most ${RECOVERY_LOOP_P99_MS_MAX} ms`,
-    measured: `${worstMs.toFixed(1)} ms`,
-    isMet: worstMs <= RECOVERY_LOOP_P99_MS_MAX,
-  };
-}
-
-function atLeast(what: string, least: number, value: number): Aim {
-  return { what, aim: `at least ${least}`, measured: ratio(value), isMet: value >= least };
+  const what = 'event loop p99 while clients connect and recover';
+  return atMost(what, RECOVERY_LOOP_P99_MS_MAX, worstMs, MS);
 }
 
 /** Of `bench:slow`. */
@@ -111,18 +107,17 @@ export function slowAims(of: {
 }): Aim[] {
   const moreMib = (of.rssBytesStalled - of.rssBytesBefore) / MIB;
   return [
-    {
-      what: 'p99 of the others with one stalled client, against without',
-      aim: `at most ${SLOW_P99_SHARE_MAX}`,
-      measured: ratio(of.p99Share),
-      isMet: of.p99Share <= SLOW_P99_SHARE_MAX,
-    },
-    {
-      what: 'the most memory in any round with a stalled client, more than before there was one',
-      aim: `at most ${SLOW_MORE_MIB_MAX} MiB`,
-      measured: `${moreMib.toFixed(0)} MiB`,
-      isMet: moreMib <= SLOW_MORE_MIB_MAX,
-    },
+    atMost(
+      'p99 of the others with one stalled client, against without',
+      SLOW_P99_SHARE_MAX,
+      of.p99Share,
+    ),
+    atMost(
+      'the most memory in any round with a stalled client, more than before there was one',
+      SLOW_MORE_MIB_MAX,
+      moreMib,
+      { unit: ' MiB', digits: 0 },
+    ),
   ];
 }
 
@@ -184,12 +179,11 @@ export function growthAims(of: {
   readonly idleCpuShare: number;
 }): Aim[] {
   return [
-    {
-      what: 'processor time of an event, with many connections and topics × with few',
-      aim: `at most ${GROWTH_COST_MAX}`,
-      measured: ratio(of.costRatio),
-      isMet: of.costRatio <= GROWTH_COST_MAX,
-    },
+    atMost(
+      'processor time of an event, with many connections and topics × with few',
+      GROWTH_COST_MAX,
+      of.costRatio,
+    ),
     {
       what: 'share of a core with many connections and nothing to do',
       aim: `less than ${percent(IDLE_CPU_MAX)}`,
@@ -208,18 +202,14 @@ export function bookAims(of: {
 }): Aim[] {
   const what = `${thousands(of.auctions)} auctions from ${of.source}`;
   return [
-    {
-      what: `${what}: resident memory`,
-      aim: `at most ${BOOK_RESIDENT_MB_MAX} MB`,
-      measured: `${of.residentMb.toFixed(0)} MB`,
-      isMet: of.residentMb <= BOOK_RESIDENT_MB_MAX,
-    },
-    {
-      what: `${what}: from start to ready`,
-      aim: `at most ${BOOK_START_SECONDS_MAX} s`,
-      measured: `${of.readySeconds.toFixed(1)} s`,
-      isMet: of.readySeconds <= BOOK_START_SECONDS_MAX,
-    },
+    atMost(`${what}: resident memory`, BOOK_RESIDENT_MB_MAX, of.residentMb, {
+      unit: ' MB',
+      digits: 0,
+    }),
+    atMost(`${what}: from start to ready`, BOOK_START_SECONDS_MAX, of.readySeconds, {
+      unit: ' s',
+      digits: 1,
+    }),
   ];
 }
 
@@ -228,13 +218,8 @@ export function nextStepAim(
   few: { readonly auctions: number; readonly nextNs: number },
   many: { readonly auctions: number; readonly nextNs: number },
 ): Aim {
-  const times = many.nextNs / few.nextNs;
-  return {
-    what: `when the next step is due, among ${thousands(many.auctions)} × among ${thousands(few.auctions)}`,
-    aim: `at most ${NEXT_STEP_TIMES_MAX}`,
-    measured: ratio(times),
-    isMet: times <= NEXT_STEP_TIMES_MAX,
-  };
+  const what = `when the next step is due, among ${thousands(many.auctions)} × among ${thousands(few.auctions)}`;
+  return atMost(what, NEXT_STEP_TIMES_MAX, many.nextNs / few.nextNs);
 }
 
 /** Of `bench:latency`, for each source and count of watchers. */
@@ -243,10 +228,20 @@ export function latencyAim(of: {
   readonly watchers: number;
   readonly p99Ms: number;
 }): Aim {
+  const what = `p99 since COMMIT was sent, ${thousands(of.watchers)} watchers, ${of.source}`;
+  return atMost(what, LATENCY_P99_MS_MAX, of.p99Ms, MS);
+}
+
+function atLeast(what: string, least: number, value: number): Aim {
+  return { what, aim: `at least ${least}`, measured: ratio(value), isMet: value >= least };
+}
+
+function atMost(what: string, most: number, value: number, shown: Shown = RATIO): Aim {
+  const { unit, digits } = shown;
   return {
-    what: `p99 since COMMIT was sent, ${thousands(of.watchers)} watchers, ${of.source}`,
-    aim: `at most ${LATENCY_P99_MS_MAX} ms`,
-    measured: `${of.p99Ms.toFixed(1)} ms`,
-    isMet: of.p99Ms <= LATENCY_P99_MS_MAX,
+    what,
+    aim: `at most ${most}${unit}`,
+    measured: `${value.toFixed(digits)}${unit}`,
+    isMet: value <= most,
   };
 }

@@ -163,6 +163,19 @@ test('workers started after a reload have the new keys and certificate from thei
   }
 });
 
+/** A worker that has its options and is being given what was published before it, which takes several turns. */
+async function givenALongPast(harness: PoolHarness): Promise<FakeWorker> {
+  const { workers } = harness;
+  for (let count = 0; count < LONG_PAST; count += 1) harness.publish(bidPlaced(1, 7, '12.50'));
+  workers.conduct = 'hangs';
+  workers.at(0).end(null, 'SIGKILL');
+  const next = await harness.started(2);
+  const heard = once(next, 'told');
+  next.serve();
+  await heard;
+  return next;
+}
+
 test('a reload during the start of a worker: one that has no options yet gets the new ones with them', async () => {
   await using harness = await PoolHarness.start();
   const { pool, workers } = harness;
@@ -178,14 +191,8 @@ test('a reload during the start of a worker: one that has no options yet gets th
 
 test('a reload during the start of a worker: one that has its options already is told', async () => {
   await using harness = await PoolHarness.start();
-  const { pool, workers } = harness;
-  for (let count = 0; count < LONG_PAST; count += 1) harness.publish(bidPlaced(1, 7, '12.50'));
-  workers.conduct = 'hangs';
-  workers.at(0).end(null, 'SIGKILL');
-  const next = await harness.started(2);
-  const heard = once(next, 'told');
-  next.serve();
-  await heard;
+  const { pool } = harness;
+  const next = await givenALongPast(harness);
   pool.reload({ jwt: NEW_RULES, tls: null });
   await told(next, 'open');
   expect(next.toldOf('start')[0]?.options.jwt).toEqual(OPTIONS.jwt);
@@ -342,14 +349,8 @@ test('a worker that starts after a reset of the source gets nothing of what was 
 
 test('a worker that is being given the past is told of a reset, and gets no more of it', async () => {
   await using harness = await PoolHarness.start();
-  const { pool, workers } = harness;
-  for (let count = 0; count < LONG_PAST; count += 1) harness.publish(bidPlaced(1, 7, '12.50'));
-  workers.conduct = 'hangs';
-  workers.at(0).end(null, 'SIGKILL');
-  const next = await harness.started(2);
-  const heard = once(next, 'told');
-  next.serve();
-  await heard;
+  const { pool } = harness;
+  const next = await givenALongPast(harness);
   pool.sourceReset('another server');
   await told(next, 'open');
   expect(given(next).length).toBeLessThan(LONG_PAST);
